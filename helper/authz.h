@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+/* May this caller do this? polkit answers, asynchronously; everything but a clear yes is a no. */
+
+#include "errors.h"
+
+#include <systemd/sd-bus.h>
+
+/* What an operation needs; each is a polkit action "org.vpcctl.vpcd1." + its name. Several may be needed at once. */
+typedef enum Permission {
+    PERMISSION_CREATE = 1 << 0,      /* create */
+    PERMISSION_MANAGE_OWN = 1 << 1,  /* manage-own */
+    PERMISSION_MANAGE = 1 << 2,      /* manage */
+    PERMISSION_EXPOSE = 1 << 3,      /* expose */
+    PERMISSION_RUN = 1 << 4,         /* run */
+    PERMISSION_RUN_AS_ROOT = 1 << 5, /* run-as-root */
+    PERMISSION_PURGE = 1 << 6,       /* purge */
+} Permission;
+
+typedef struct Authz Authz;
+
+/* The bus is borrowed and must outlive it. */
+int authz_new(sd_bus *bus, Authz **ret);
+/* Cancels what is pending; its callbacks are not called. */
+Authz *authz_free(Authz *authz);
+DEFINE_CLEANUP(Authz *, authz_free)
+
+/* A pair for polkit's details, which its rules and prompts can use. */
+typedef struct AuthzDetail {
+    const char *key;
+    const char *value;
+} AuthzDetail;
+
+/* Called exactly once, later, never from within authz_check(). verdict: ERROR_NONE means yes; ERROR_ACCESS_DENIED,
+ * ERROR_AUTH_TIMEOUT (VPCD_AUTH_TIMEOUT_SEC passed); message: why not, for the caller, or NULL. */
+typedef void (*AuthzDone)(void *data, ErrorCode verdict, const char *message);
+
+/* Asks for every permission of the mask, one after the other, for the sender of `call` as "system-bus-name", with
+ * interaction only if the message allows it. Root passes without being asked. The sender's leaving the bus cancels and
+ * denies. Details are copied. Failure to ask: negative errno, and `done` is not called. */
+int authz_check(Authz *authz, sd_bus_message *call, unsigned permissions, const AuthzDetail *details, size_t n_details,
+        AuthzDone done, void *data);
+
+/* How many checks are under way. */
+unsigned authz_pending(const Authz *authz);

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+/* nft text from the model. Only names that we made ourselves and numbers get into it. Pure, with golden files. */
+
+#include "core/draft.h"
+
+#define NFT_TABLE "vpcctl"
+
+/* Every rule of a VPC's router, both tables, replaced in one transaction. NULL without memory. */
+char *nftgen_router(const Draft *draft, const Vpc *vpc, bool reverse);
+
+/* The host's table with its empty sets; loading it again changes no element. */
+char *nftgen_host_base(void);
+char *nftgen_host_remove(void);
+
+/* Adds or removes the VPC's uplink in the host's sets, whether or not it is there. */
+char *nftgen_host_uplink(const Vpc *vpc, bool remove);
+char *nftgen_host_nat(const Vpc *vpc, const char *interface, bool remove);

@@ -1,1 +1,526 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/change.h"
+
+#include "core/ident.h"
+
+Request *request_new(void) {
+    Request *request = calloc(1, sizeof(*request));
+
+    if (request)
+        request->root = request->control = request->stdio[0] = request->stdio[1] = request->stdio[2] = -1;
+    return request;
+}
+
+static void strings_free(char **strings) {
+    for (char **s = strings; s && *s; s++)
+        free(*s);
+    free(strings);
+}
+
+Request *request_free(Request *request) {
+    if (!request)
+        return NULL;
+    free(request->groups);
+    free(request->vpc);
+    free(request->other_vpc);
+    free(request->subnet);
+    free(request->name);
+    free(request->interface);
+    firewall_free(request->firewall);
+    strings_free(request->argv);
+    strings_free(request->environment);
+    close_descriptor(&request->root);
+    close_descriptor(&request->control);
+    for (size_t i = 0; i < ELEMENTSOF(request->stdio); i++)
+        close_descriptor(&request->stdio[i]);
+    free(request);
+    return NULL;
+}
+
+static int no_memory(Failure *failure) {
+    (void)failure_set(failure, ERROR_FAILED, "out of memory");
+    return -ENOMEM;
+}
+
+static int no_such_vpc(const char *name, Failure *failure) {
+    return failure_set(failure, ERROR_NO_SUCH_VPC, "VPC '%s': there is none of that name", name);
+}
+
+static int no_such_subnet(const char *vpc, const char *name, Failure *failure) {
+    return failure_set(failure, ERROR_NO_SUCH_SUBNET, "subnet '%s': VPC '%s' has none of that name", name, vpc);
+}
+
+int find_vpc(const Model *model, const char *name, const Vpc **ret, Failure *failure) {
+    *ret = model_vpc(model, name);
+    return *ret ? 0 : no_such_vpc(name, failure);
+}
+
+int find_subnet(const Model *model, const char *vpc, const char *name, const Vpc **ret_vpc, const Subnet **ret,
+        Failure *failure) {
+    int r = find_vpc(model, vpc, ret_vpc, failure);
+
+    if (r < 0)
+        return r;
+    *ret = vpc_subnet(*ret_vpc, name);
+    return *ret ? 0 : no_such_subnet(vpc, name, failure);
+}
+
+static int open_vpc(Draft *draft, const char *name, Vpc **ret, Failure *failure) {
+    if (draft_vpc(draft, name, ret) < 0)
+        return no_memory(failure);
+    return *ret ? 0 : no_such_vpc(name, failure);
+}
+
+static int open_subnet(Draft *draft, const Request *request, Vpc **ret_vpc, Subnet **ret, Failure *failure) {
+    int r = open_vpc(draft, request->vpc, ret_vpc, failure);
+
+    if (r < 0)
+        return r;
+    *ret = vpc_subnet(*ret_vpc, request->subnet);
+    return *ret ? 0 : no_such_subnet(request->vpc, request->subnet, failure);
+}
+
+/* Finds the lowest free number of a range: begin, take each that is in use, end. O(owners + range). */
+typedef struct IdSet {
+    unsigned first, count;
+    bool *taken;
+} IdSet;
+
+static int ids_begin(IdSet *set, unsigned first, unsigned count) {
+    *set = (IdSet){ first, count, calloc(count, sizeof(bool)) };
+    return set->taken ? 0 : -ENOMEM;
+}
+
+static void ids_take(IdSet *set, unsigned id) {
+    if (id >= set->first && id - set->first < set->count)
+        set->taken[id - set->first] = true;
+}
+
+/* -ENOSPC when all are taken. */
+static int ids_end(IdSet *set, unsigned *ret) {
+    _cleanup_free_ bool *taken = TAKE_PTR(set->taken);
+
+    for (unsigned i = 0; i < set->count; i++)
+        if (!taken[i]) {
+            *ret = set->first + i;
+            return 0;
+        }
+    return -ENOSPC;
+}
+
+/* --- VPCs --- */
+
+/* Two VPCs with meeting blocks may exist, but the host's one routing table can only lead to one of them. */
+static bool host_route_is_free(const Model *model, const Cidr *cidr) {
+    for (size_t i = 0; i < model->n_vpcs; i++)
+        if (model->vpcs[i]->host_access && cidr_overlaps(&model->vpcs[i]->cidr, cidr))
+            return false;
+    return true;
+}
+
+int change_create_vpc(Draft *draft, const Request *request, const Facts *facts, Failure *failure) {
+    _cleanup_(vpc_free_pointer) Vpc *vpc = calloc(1, sizeof(Vpc));
+    IdSet ids;
+    int r;
+
+    if (!vpc || !(vpc->name = strdup(request->name)) || ids_begin(&ids, 0, UPLINK_MAX) < 0)
+        return no_memory(failure);
+    for (size_t i = 0; i < draft->model->n_vpcs; i++)
+        ids_take(&ids, draft->model->vpcs[i]->id);
+    if (ids_end(&ids, &vpc->id) < 0)
+        return failure_set(failure, ERROR_LIMIT, "VPC '%s': this machine has %u VPCs already, the most there can be",
+                request->name, UPLINK_MAX);
+    vpc->owner = request->uid;
+    vpc->created = request->now;
+    vpc->cidr = request->cidr;
+    vpc->host_access = request->host_access && !facts->host_route && host_route_is_free(draft->model, &vpc->cidr);
+
+    r = draft_add_vpc(draft, vpc);
+    if (r == -EEXIST)
+        return failure_set(failure, ERROR_EXISTS, "VPC '%s': there is one of that name already", request->name);
+    if (r < 0)
+        return no_memory(failure);
+    TAKE_PTR(vpc);
+    return 0;
+}
+
+/* Forgets what an interface was like before us once no VPC leaves by it. */
+static int release_interface(Draft *draft, const char *name, Failure *failure) {
+    for (size_t i = 0; i < draft->model->n_vpcs; i++) {
+        const Vpc *vpc = draft_see_vpc(draft, draft->model->vpcs[i]->name, false);
+
+        if (vpc && streq_null(vpc->nat_interface, name))
+            return 0;
+    }
+    return draft_remove_interface(draft, name) == -ENOMEM ? no_memory(failure) : 0;
+}
+
+typedef struct PeerNames {
+    char **names;
+    size_t n;
+} PeerNames;
+
+static void peer_names_clear(PeerNames *peers) {
+    for (size_t i = 0; i < peers->n; i++)
+        free(peers->names[i]);
+    free(peers->names);
+}
+
+typedef struct CollectPeers {
+    const char *vpc;
+    PeerNames peers;
+} CollectPeers;
+
+static int collect_peer(const Peering *peering, void *data) {
+    CollectPeers *collect = data;
+    char *name;
+
+    if (GROW(collect->peers.names, collect->peers.n) < 0 ||
+            !(name = strdup(peering_other(peering, collect->vpc))))
+        return -ENOMEM;
+    collect->peers.names[collect->peers.n++] = name;
+    return 0;
+}
+
+static int delete_vpc(Draft *draft, const char *name, Failure *failure) {
+    CollectPeers collect = { .vpc = name };
+    _cleanup_(peer_names_clear) PeerNames peers = { 0 };
+    Vpc *vpc;
+    int r = open_vpc(draft, name, &vpc, failure);
+
+    if (r < 0)
+        return r;
+    r = draft_each_peering(draft, name, false, collect_peer, &collect);
+    peers = collect.peers;
+    for (size_t i = 0; r == 0 && i < peers.n; i++) {
+        Vpc *other;
+
+        /* The other side's routes and rules change too, so it is part of the draft. */
+        r = draft_vpc(draft, peers.names[i], &other);
+        if (r == 0)
+            r = draft_remove_peering(draft, name, peers.names[i]);
+    }
+    if (r < 0)
+        return no_memory(failure);
+
+    _cleanup_free_ char *interface = TAKE_PTR(vpc->nat_interface);
+    if (draft_remove_vpc(draft, name) < 0)
+        return no_memory(failure);
+    return interface ? release_interface(draft, interface, failure) : 0;
+}
+
+int change_delete_vpc(Draft *draft, const Request *request, const Facts *facts, Failure *failure) {
+    return delete_vpc(draft, request->name, failure);
+}
+
+int change_purge(Draft *draft, const Request *request, const Facts *facts, Failure *failure) {
+    for (size_t i = 0; i < draft->model->n_vpcs; i++) {
+        const Vpc *vpc = draft->model->vpcs[i];
+        int r = request->all || vpc->owner == request->uid ? delete_vpc(draft, vpc->name, failure) : 0;
+
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* --- subnets --- */
+
+/* The addresses of a VPC that no endpoint gets: base, router, resolver (+2, as in AWS) and the last. */
+static bool address_is_reserved(const Vpc *vpc, const Subnet *subnet, const Address *address) {
+    Address last = cidr_last(&subnet->cidr);
+
+    if (address_equal(address, &subnet->cidr.address) || address_equal(address, &last))
+        return true;
+    for (uint64_t i = 0; i <= 2; i++) {
+        Address reserved;
+
+        if (cidr_nth(&vpc->cidr, i, &reserved) == 0 && address_equal(address, &reserved))
+            return true;
+    }
+    return false;
+}
+
+/* The lowest address from the subnet's second on that nobody has: .1 is left free in every subnet, since people expect a
+ * router there. */
+static int free_address(const Vpc *vpc, const Subnet *subnet, Address *ret) {
+    Address address;
+
+    for (uint64_t i = 2; cidr_nth(&subnet->cidr, i, &address) == 0; i++) {
+        bool taken = address_is_reserved(vpc, subnet, &address);
+
+        for (size_t j = 0; !taken && j < subnet->n_endpoints; j++)
+            taken = address_equal(&subnet->endpoints[j]->address, &address);
+        if (!taken) {
+            *ret = address;
+            return 0;
+        }
+    }
+    return -ENOSPC;
+}
+
+static int free_endpoint_id(const Vpc *vpc, unsigned *ret) {
+    IdSet ids;
+
+    if (ids_begin(&ids, 1, 1023) < 0)
+        return -ENOMEM;
+    for (size_t i = 0; i < vpc->n_subnets; i++)
+        for (size_t j = 0; j < vpc->subnets[i]->n_endpoints; j++)
+            ids_take(&ids, vpc->subnets[i]->endpoints[j]->id);
+    return ids_end(&ids, ret);
+}
+
+static int add_endpoint(Vpc *vpc, Subnet *subnet, const char *name, Failure *failure) {
+    _cleanup_(endpoint_free_pointer) Endpoint *endpoint = calloc(1, sizeof(Endpoint));
+    int r;
+
+    if (!endpoint || !(endpoint->name = strdup(name)))
+        return no_memory(failure);
+    if (free_address(vpc, subnet, &endpoint->address) < 0) {
+        char text[CIDR_TEXT_MAX];
+
+        return failure_set(failure, ERROR_LIMIT,
+                "subnet '%s': no address of %s is free (the first two, the last, and the VPC's router and resolver are "
+                "reserved); use a larger block",
+                subnet->name, cidr_format(&subnet->cidr, text));
+    }
+    r = free_endpoint_id(vpc, &endpoint->id);
+    if (r == -ENOSPC)
+        return failure_set(failure, ERROR_LIMIT,
+                "VPC '%s': it has 1023 endpoints, and a Linux bridge has no more ports; use another VPC and a peering",
+                vpc->name);
+    if (r < 0 || subnet_add_endpoint(subnet, endpoint) < 0)
+        return no_memory(failure);
+    TAKE_PTR(endpoint);
+    return 0;
+}
+
+int change_add_subnet(Draft *draft, const Request *request, const Facts *facts, Failure *failure) {
+    _cleanup_(subnet_free_pointer) Subnet *subnet = calloc(1, sizeof(Subnet));
+    IdSet ids;
+    Vpc *vpc;
+    int r = open_vpc(draft, request->vpc, &vpc, failure);
+
+    if (r < 0)
+        return r;
+    if (vpc_subnet(vpc, request->name))
+        return failure_set(failure, ERROR_EXISTS, "subnet '%s': VPC '%s' has one of that name already", request->name,
+                request->vpc);
+    if (!subnet || !(subnet->name = strdup(request->name)) ||
+            ids_begin(&ids, 1, (unsigned)vpc->n_subnets + 1) < 0)
+        return no_memory(failure);
+    for (size_t i = 0; i < vpc->n_subnets; i++)
+        ids_take(&ids, vpc->subnets[i]->id);
+    (void)ids_end(&ids, &subnet->id); /* n subnets cannot take n + 1 numbers */
+    subnet->cidr = request->cidr;
+    subnet->type = request->type;
+
+    r = add_endpoint(vpc, subnet, "", failure);
+    if (r < 0)
+        return r;
+    if (vpc_add_subnet(vpc, subnet) < 0)
+        return no_memory(failure);
+    TAKE_PTR(subnet);
+    return 0;
+}
+
+int change_delete_subnet(Draft *draft, const Request *request, const Facts *facts, Failure *failure) {
+    Vpc *vpc;
+    Subnet *subnet;
+    int r = open_subnet(draft, request, &vpc, &subnet, failure);
+
+    if (r < 0)
+        return r;
+    vpc_remove_subnet(vpc, request->subnet);
+    return 0;
+}
+
+/* --- NAT --- */
+
+int change_enable_nat(Draft *draft, const Request *request, const Facts *facts, Failure *failure) {
+    _cleanup_free_ char *before = NULL;
+    Vpc *vpc;
+    int r = open_vpc(draft, request->vpc, &vpc, failure);
+
+    if (r < 0)
+        return r;
+    if (facts->interface == 0)
+        return failure_set(failure, ERROR_NO_SUCH_INTERFACE, "interface '%s': this machine has none of that name",
+                request->interface);
+    if (facts->interface < 0)
+        return failure_set(failure, ERROR_INVALID,
+                "interface '%s': NAT leaves by an interface of the host's own, not by loopback or a VPC's link",
+                request->interface);
+    if (vpc->nat_interface && streq(vpc->nat_interface, request->interface))
+        return failure_set(failure, ERROR_EXISTS, "VPC '%s': NAT by interface '%s' is on already", request->vpc,
+                request->interface);
+
+    before = TAKE_PTR(vpc->nat_interface);
+    vpc->nat_interface = strdup(request->interface);
+    if (!vpc->nat_interface)
+        return no_memory(failure);
+    if (!model_interface(draft->model, request->interface)) {
+        _cleanup_(host_interface_free_pointer) HostInterface *interface = calloc(1, sizeof(HostInterface));
+
+        if (!interface || !(interface->name = strdup(request->interface)))
+            return no_memory(failure);
+        interface->forwarding_before = facts->forwarding;
+        if (draft_add_interface(draft, interface) < 0)
+            return no_memory(failure);
+        TAKE_PTR(interface);
+    }
+    return before ? release_interface(draft, before, failure) : 0;
+}
+
+int change_disable_nat(Draft *draft, const Request *request, const Facts *facts, Failure *failure) {
+    _cleanup_free_ char *before = NULL;
+    Vpc *vpc;
+    int r = open_vpc(draft, request->vpc, &vpc, failure);
+
+    if (r < 0)
+        return r;
+    before = TAKE_PTR(vpc->nat_interface);
+    if (!before)
+        return failure_set(failure, ERROR_CONFLICT, "VPC '%s': NAT is not on", request->vpc);
+    return release_interface(draft, before, failure);
+}
+
+/* --- peerings --- */
+
+int change_create_peering(Draft *draft, const Request *request, const Facts *facts, Failure *failure) {
+    _cleanup_(peering_free_pointer) Peering *peering = calloc(1, sizeof(Peering));
+    const char *a = request->vpc, *b = request->other_vpc;
+    IdSet ids;
+    Vpc *vpc;
+    int r;
+
+    if (streq(a, b))
+        return failure_set(failure, ERROR_INVALID, "VPC '%s': a VPC cannot be peered with itself", a);
+    r = open_vpc(draft, a, &vpc, failure);
+    if (r == 0)
+        r = open_vpc(draft, b, &vpc, failure);
+    if (r < 0)
+        return r;
+    if (!peering || !(peering->vpcs[0] = strdup(strcmp(a, b) < 0 ? a : b)) ||
+            !(peering->vpcs[1] = strdup(strcmp(a, b) < 0 ? b : a)) || ids_begin(&ids, 0, PEERING_MAX) < 0)
+        return no_memory(failure);
+    for (size_t i = 0; i < draft->model->n_peerings; i++)
+        ids_take(&ids, draft->model->peerings[i]->id);
+    if (ids_end(&ids, &peering->id) < 0)
+        return failure_set(failure, ERROR_LIMIT, "peering of '%s' and '%s': this machine has %u already, the most "
+                "there can be", a, b, PEERING_MAX);
+
+    r = draft_add_peering(draft, peering);
+    if (r == -EEXIST)
+        return failure_set(failure, ERROR_EXISTS, "peering of '%s' and '%s': there is one already", a, b);
+    if (r < 0)
+        return no_memory(failure);
+    TAKE_PTR(peering);
+    return 0;
+}
+
+int change_delete_peering(Draft *draft, const Request *request, const Facts *facts, Failure *failure) {
+    const char *a = request->vpc, *b = request->other_vpc;
+    Vpc *vpc;
+    int r = draft_remove_peering(draft, a, b);
+
+    if (r == -ENOENT)
+        return failure_set(failure, ERROR_NO_SUCH_PEERING, "peering of '%s' and '%s': there is none", a, b);
+    if (r < 0 || draft_vpc(draft, a, &vpc) < 0 || draft_vpc(draft, b, &vpc) < 0)
+        return no_memory(failure);
+    return 0;
+}
+
+/* --- firewall --- */
+
+int change_apply_firewall(Draft *draft, const Request *request, const Facts *facts, Failure *failure) {
+    Vpc *vpc;
+    Subnet *subnet;
+    Firewall *firewall;
+    int r = open_subnet(draft, request, &vpc, &subnet, failure);
+
+    if (r < 0)
+        return r;
+    if (request->cidr.address.family != AF_UNSPEC && !cidr_equal(&request->cidr, &subnet->cidr)) {
+        char policy[CIDR_TEXT_MAX], real[CIDR_TEXT_MAX];
+
+        return failure_set(failure, ERROR_CONFLICT,
+                "subnet '%s': the policy is written for %s, but the subnet is %s; mend the policy's \"subnet\" or leave "
+                "it out",
+                request->subnet, cidr_format(&request->cidr, policy), cidr_format(&subnet->cidr, real));
+    }
+    firewall = firewall_copy(request->firewall);
+    if (!firewall)
+        return no_memory(failure);
+    firewall_free(subnet->firewall);
+    subnet->firewall = firewall;
+    return 0;
+}
+
+int change_clear_firewall(Draft *draft, const Request *request, const Facts *facts, Failure *failure) {
+    Vpc *vpc;
+    Subnet *subnet;
+    int r = open_subnet(draft, request, &vpc, &subnet, failure);
+
+    if (r < 0)
+        return r;
+    if (!subnet->firewall)
+        return failure_set(failure, ERROR_CONFLICT, "subnet '%s': it has no policy", request->subnet);
+    subnet->firewall = firewall_free(subnet->firewall);
+    return 0;
+}
+
+/* --- workloads --- */
+
+int change_deploy_webserver(Draft *draft, const Request *request, const Facts *facts, Failure *failure) {
+    _cleanup_(workload_free_pointer) Workload *workload = calloc(1, sizeof(Workload));
+    Vpc *vpc;
+    Subnet *subnet;
+    Endpoint *endpoint;
+    int r = open_subnet(draft, request, &vpc, &subnet, failure);
+
+    if (r < 0)
+        return r;
+    endpoint = subnet_first_endpoint(subnet);
+    for (size_t i = 0; i < endpoint->n_workloads; i++) {
+        const Workload *other = endpoint->workloads[i];
+
+        if (streq(other->name, request->name))
+            return failure_set(failure, ERROR_EXISTS,
+                    "workload '%s': subnet '%s' of VPC '%s' has one of that name; stop it first or give another --name",
+                    request->name, request->subnet, request->vpc);
+        if (other->port == request->port)
+            return failure_set(failure, ERROR_IN_USE, "port %u: workload '%s' of subnet '%s' serves on it already",
+                    request->port, other->name, request->subnet);
+    }
+    if (!workload || !(workload->name = strdup(request->name)) ||
+            !(workload->groups = calloc(request->n_groups + 1, sizeof(gid_t))))
+        return no_memory(failure);
+    workload->kind = WORKLOAD_WEBSERVER;
+    workload->port = request->port;
+    workload->uid = request->uid;
+    workload->gid = request->gid;
+    workload->n_groups = request->n_groups;
+    if (request->n_groups)
+        memcpy(workload->groups, request->groups, request->n_groups * sizeof(gid_t));
+    if (endpoint_add_workload(endpoint, workload) < 0)
+        return no_memory(failure);
+    TAKE_PTR(workload);
+    return 0;
+}
+
+int change_stop_workload(Draft *draft, const Request *request, const Facts *facts, Failure *failure) {
+    Vpc *vpc;
+    Subnet *subnet;
+    Endpoint *endpoint;
+    int r = open_subnet(draft, request, &vpc, &subnet, failure);
+
+    if (r < 0)
+        return r;
+    endpoint = subnet_first_endpoint(subnet);
+    if (!endpoint_workload(endpoint, request->name))
+        return failure_set(failure, ERROR_NO_SUCH_WORKLOAD, "workload '%s': subnet '%s' of VPC '%s' has none of that name",
+                request->name, request->subnet, request->vpc);
+    endpoint_remove_workload(endpoint, request->name);
+    return 0;
+}

@@ -1,1 +1,332 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kernel/conntrack.h"
+#include "kernel/private.h"
+#include "kernel/sysctl.h"
+
+#include <stdio.h>
+
+int kernel_new(Kernel **ret) {
+    Kernel *kernel = calloc(1, sizeof(*kernel));
+    if (!kernel)
+        return -ENOMEM;
+    int r = netns_pool_init(&kernel->pool);
+    if (r < 0) {
+        free(kernel);
+        return r;
+    }
+    *ret = kernel;
+    return 0;
+}
+
+Kernel *kernel_free(Kernel *kernel) {
+    if (!kernel)
+        return NULL;
+    nft_worker_stop(kernel->nft);
+    netns_pool_clear(&kernel->pool);
+    free(kernel);
+    return NULL;
+}
+
+/* Each of the functions below returns a negative errno, and may leave more words in *why. */
+
+static int say(char **why, const char *text, int r) {
+    if (r < 0 && !*why && !str_empty(text))
+        *why = strdup(text);
+    return r;
+}
+
+static int find_netns(Kernel *kernel, const char *name, Netns **ret, char **why) {
+    int r = netns_get(&kernel->pool, name, ret);
+    return r == -ENOENT ? say(why, "there is no such namespace", r) : r;
+}
+
+static int find_route(Kernel *kernel, const char *name, Netlink **ret, char **why) {
+    Netns *netns;
+    int r = find_netns(kernel, name, &netns, why);
+    return r < 0 ? r : netns_route(&kernel->pool, netns, ret);
+}
+
+static int enter(Kernel *kernel, const char *name, char **why) {
+    Netns *netns;
+    int r = find_netns(kernel, name, &netns, why);
+    return r < 0 ? r : netns_enter(&kernel->pool, netns);
+}
+
+static int apply_netns(Kernel *kernel, const Step *step, ApplyMode mode, char **why) {
+    bool converge = mode == APPLY_CONVERGE;
+    if (step->remove)
+        return netns_remove(&kernel->pool, step->netns, converge);
+    return netns_create(&kernel->pool, step->netns, converge);
+}
+
+/* In the host's namespace, what has our name without our mark is somebody else's. */
+static int delete_link(Kernel *kernel, const char *netns, const char *name, char **why) {
+    Netlink *route;
+    int r = find_route(kernel, netns, &route, why);
+    if (r < 0)
+        return r;
+    if (!netns) {
+        Link link;
+        r = netlink_link(route, name, &link);
+        if (r < 0)
+            return say(why, netlink_why(route), r);
+        if (!link.ours)
+            return say(why, "it was not made by vpcctl", -EEXIST);
+    }
+    r = netlink_delete_link(route, name);
+    return say(why, netlink_why(route), r);
+}
+
+/* A link's end, and for a veth its other end with it, may be known in any of the open namespaces. */
+static void forget_links(Kernel *kernel) {
+    if (kernel->pool.host->route)
+        netlink_forget_links(kernel->pool.host->route);
+    for (size_t i = 0; i < kernel->pool.n_open; i++)
+        if (kernel->pool.open[i]->route)
+            netlink_forget_links(kernel->pool.open[i]->route);
+}
+
+static int apply_bridge(Kernel *kernel, const Step *step, char **why) {
+    Netlink *route;
+    int r;
+    if (step->remove) {
+        r = delete_link(kernel, step->netns, step->link, why);
+        forget_links(kernel);
+        return r;
+    }
+    r = find_route(kernel, step->netns, &route, why);
+    if (r < 0)
+        return r;
+    r = netlink_add_bridge(route, step->link, &step->mac);
+    return say(why, netlink_why(route), r);
+}
+
+static int remove_veth(Kernel *kernel, const Step *step, char **why) {
+    int r = delete_link(kernel, step->netns, step->link, why);
+    if ((r == -ENOENT || r == -ENODEV) && *step->peer_link) {
+        /* Its namespace lost its name but lives on in a process: then the other end is still there. */
+        free(TAKE_PTR(*why));
+        r = delete_link(kernel, step->peer_netns, step->peer_link, why);
+    }
+    forget_links(kernel);
+    return r;
+}
+
+static int apply_veth(Kernel *kernel, const Step *step, ApplyMode mode, char **why) {
+    if (step->remove)
+        return remove_veth(kernel, step, why);
+
+    /* The end that is made first has our mark at once, and the one in the host's namespace needs that most. */
+    bool swap = !step->peer_netns;
+    const char *first_link = swap ? step->peer_link : step->link, *second_link = swap ? step->link : step->peer_link;
+    const Mac *first_mac = swap ? &step->peer_mac : &step->mac, *second_mac = swap ? &step->mac : &step->peer_mac;
+    Netns *first, *second;
+    Netlink *route;
+    int r = find_netns(kernel, swap ? step->peer_netns : step->netns, &first, why);
+    if (r >= 0)
+        r = find_netns(kernel, swap ? step->netns : step->peer_netns, &second, why);
+    if (r >= 0)
+        r = netns_route(&kernel->pool, first, &route);
+    if (r < 0)
+        return r;
+    r = netlink_add_veth(route, first_link, first_mac, second->fd, second_link, second_mac);
+    /* What was there before may have been left half done by us, unless the host's namespace is all of it. */
+    if (r < 0 && !(r == -EEXIST && mode == APPLY_CONVERGE && second->name))
+        return say(why, netlink_why(route), r);
+    r = netns_route(&kernel->pool, second, &route);
+    if (r < 0)
+        return r;
+    r = netlink_finish_peer(route, second_link);
+    return say(why, netlink_why(route), r);
+}
+
+static int apply_port(Kernel *kernel, const Step *step, char **why) {
+    Netlink *route;
+    int r = find_route(kernel, step->netns, &route, why);
+    if (r < 0)
+        return r;
+    r = netlink_set_port(route, step->link, step->remove ? NULL : step->peer_link);
+    return say(why, netlink_why(route), r);
+}
+
+static int apply_link_up(Kernel *kernel, const Step *step, char **why) {
+    Netlink *route;
+    int r = find_route(kernel, step->netns, &route, why);
+    if (r < 0)
+        return r;
+    r = netlink_set_up(route, step->link, !step->remove);
+    return say(why, netlink_why(route), r);
+}
+
+static int apply_address(Kernel *kernel, const Step *step, char **why) {
+    Netlink *route;
+    int r = find_route(kernel, step->netns, &route, why);
+    if (r < 0)
+        return r;
+    r = netlink_change_address(route, step->remove ? CHANGE_DELETE : CHANGE_ADD, step->link, &step->address,
+            step->cidr.prefix);
+    return say(why, netlink_why(route), r);
+}
+
+static int apply_route(Kernel *kernel, const Step *step, ApplyMode mode, char **why) {
+    Change change = step->remove ? CHANGE_DELETE : mode == APPLY_CONVERGE ? CHANGE_REPLACE : CHANGE_ADD;
+    Netlink *route;
+    int r = find_route(kernel, step->netns, &route, why);
+    if (r < 0)
+        return r;
+    r = netlink_change_route(route, change, step->link, &step->cidr, &step->gateway);
+    return say(why, netlink_why(route), r);
+}
+
+static int apply_sysctl(Kernel *kernel, const Step *step, char **why) {
+    int r = enter(kernel, step->netns, why);
+    return r < 0 ? r : sysctl_write(step->key, step->text, step->host_sysctl_guard ? step->expected : NULL);
+}
+
+static int apply_rules(Kernel *kernel, const Step *step, char **why) {
+    Netns *netns;
+    int r = find_netns(kernel, step->netns, &netns, why);
+    if (r < 0)
+        return r;
+    if (!kernel->nft) {
+        r = nft_worker_start(kernel->pool.host->fd, &kernel->nft);
+        if (r < 0)
+            return r;
+    }
+    r = nft_worker_run(kernel->nft, netns->fd, step->text, why);
+    if (r == -EPIPE) {
+        kernel->nft = nft_worker_stop(kernel->nft);
+        return say(why, "the process that loads nft rules died or hung", r);
+    }
+    return r;
+}
+
+static int apply_cut(Kernel *kernel, const Step *step, char **why) {
+    int r = enter(kernel, step->netns, why);
+    return r < 0 ? r : conntrack_cut(step->vpc, why);
+}
+
+static int apply_step(Kernel *kernel, const Step *step, ApplyMode mode, char **why) {
+    switch (step->kind) {
+        case STEP_NETNS:
+            return apply_netns(kernel, step, mode, why);
+        case STEP_BRIDGE:
+            return apply_bridge(kernel, step, why);
+        case STEP_VETH:
+            return apply_veth(kernel, step, mode, why);
+        case STEP_PORT:
+            return apply_port(kernel, step, why);
+        case STEP_LINK_UP:
+            return apply_link_up(kernel, step, why);
+        case STEP_ADDRESS:
+            return apply_address(kernel, step, why);
+        case STEP_ROUTE:
+            return apply_route(kernel, step, mode, why);
+        case STEP_SYSCTL:
+            return apply_sysctl(kernel, step, why);
+        case STEP_RULES:
+            return apply_rules(kernel, step, why);
+        case STEP_CUT:
+            return apply_cut(kernel, step, why);
+        case _STEP_MAX:
+            break;
+    }
+    return -EINVAL;
+}
+
+/* Whether the world is as the step wants it although the kernel refused it. */
+static bool is_so_already(const Step *step, int r) {
+    if (step->remove || step->kind == STEP_CUT)
+        return r == -ENOENT || r == -ENODEV || r == -ESRCH || r == -EADDRNOTAVAIL;
+    return r == -EEXIST;
+}
+
+/* What the step is about, in words. NULL without memory. */
+static char *describe(const Step *step) {
+    char cidr[CIDR_TEXT_MAX], address[ADDRESS_TEXT_MAX];
+    bool direct = step->gateway.family == AF_UNSPEC;
+    char *text = NULL;
+    int r = -1;
+    switch (step->kind) {
+        case STEP_NETNS:
+            return asprintf(&text, "namespace %s", step->netns) < 0 ? NULL : text;
+        case STEP_BRIDGE:
+            r = asprintf(&text, "bridge %s", step->link);
+            break;
+        case STEP_VETH:
+        case STEP_LINK_UP:
+            r = asprintf(&text, "link %s", step->link);
+            break;
+        case STEP_PORT:
+            r = asprintf(&text, "port %s of bridge %s", step->link, step->peer_link);
+            break;
+        case STEP_ADDRESS:
+            r = asprintf(&text, "address %s/%u on %s", address_format(&step->address, address), step->cidr.prefix,
+                    step->link);
+            break;
+        case STEP_ROUTE:
+            r = asprintf(&text, "route %s%s%s dev %s", cidr_format(&step->cidr, cidr), direct ? "" : " via ",
+                    direct ? "" : address_format(&step->gateway, address), step->link);
+            break;
+        case STEP_SYSCTL:
+            r = asprintf(&text, "setting %s", step->key);
+            break;
+        case STEP_RULES:
+            r = asprintf(&text, "nft rules");
+            break;
+        case STEP_CUT:
+            r = asprintf(&text, "connections");
+            break;
+        case _STEP_MAX:
+            break;
+    }
+    if (r < 0)
+        return NULL;
+    _cleanup_free_ char *object = text;
+    r = asprintf(&text, "%s in %s%s", object, step->netns ? "namespace " : "the host's namespace",
+            step->netns ? step->netns : "");
+    return r < 0 ? NULL : text;
+}
+
+static const char *verb_of(const Step *step) {
+    switch (step->kind) {
+        case STEP_LINK_UP:
+            return step->remove ? "take down" : "bring up";
+        case STEP_SYSCTL:
+            return "change";
+        case STEP_RULES:
+            return "load";
+        case STEP_CUT:
+            return "end";
+        default:
+            return step->remove ? "remove" : "make";
+    }
+}
+
+static int report(const Step *step, int r, const char *why, Failure *failure) {
+    _cleanup_free_ char *object = describe(step);
+    const char *name = object ? object : step_kind_name(step->kind);
+    if (r == -EEXIST && !step->remove)
+        return failure_set(failure, ERROR_CONFLICT, "cannot make %s: it exists already", name);
+    return failure_set(failure, r == -EEXIST ? ERROR_CONFLICT : ERROR_KERNEL, "cannot %s %s: %s%s%s", verb_of(step), name,
+            strerror(-r), why ? ": " : "", why ? why : "");
+}
+
+int kernel_apply(Kernel *kernel, const Plan *plan, ApplyMode mode, Failure *failure) {
+    int result = 0;
+    for (size_t i = 0; i < plan->n_steps; i++) {
+        const Step *step = &plan->steps[i];
+        _cleanup_free_ char *why = NULL;
+        int r = apply_step(kernel, step, mode, &why);
+        if (r >= 0 || (mode == APPLY_CONVERGE && is_so_already(step, r)))
+            continue;
+        r = report(step, r, why, failure);
+        if (result == 0)
+            result = r;
+        if (mode == APPLY_STRICT)
+            break;
+    }
+    kernel->nft = nft_worker_stop(kernel->nft);
+    netns_forget(&kernel->pool);
+    return result;
+}

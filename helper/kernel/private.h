@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+/* What stands behind kernel.h's Kernel, for the files of this directory only. */
+
+#include "kernel/kernel.h"
+#include "kernel/netns.h"
+#include "kernel/nft.h"
+
+struct Kernel {
+    NetnsPool pool;
+    NftWorker *nft; /* only while a plan is carried out */
+};

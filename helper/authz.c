@@ -194,11 +194,8 @@ static int on_answer(sd_bus_message *reply, void *data, sd_bus_error *error) {
     check->id = 0; /* answered: nothing to cancel */
 
     if (refusal) {
-        check_deny(check, "%s",
-                sd_bus_error_has_name(refusal, SD_BUS_ERROR_SERVICE_UNKNOWN) ||
-                                sd_bus_error_has_name(refusal, SD_BUS_ERROR_NAME_HAS_NO_OWNER)
-                        ? "polkit is not there to ask"
-                        : "polkit could not decide");
+        /* no polkit, or one that is confused */
+        check_deny(check, "polkit did not decide (%s)", refusal->message ? refusal->message : refusal->name);
         return 0;
     }
 

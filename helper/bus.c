@@ -1,1 +1,326 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "bus.h"
+
+#include "decode.h"
+#include "names.h"
+#include "objects.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* A changing call between its arrival and its reply. */
+typedef struct Call {
+    Bus *bus;
+    sd_bus_message *message;
+    const Op *op;
+    Request *request;     /* handed to the engine after the verdict */
+    unsigned permissions; /* that were asked for */
+    char *object;         /* for log and signal */
+    uid_t uid;
+    uid_t owner; /* of the VPC, or (uid_t)-1 */
+    struct Call *next;
+} Call;
+
+struct Bus {
+    sd_bus *connection;
+    Engine *engine;
+    Authz *authz;
+    Audit *audit;
+    Objects *objects;
+    sd_bus_vtable *vtable;
+    sd_bus_slot *slot;
+    Call *calls;
+    unsigned pending;
+};
+
+unsigned bus_pending(const Bus *bus) {
+    return bus->pending;
+}
+
+/* --- replies --- */
+
+static void set_error(sd_bus_error *error, ErrorCode code, const char *message) {
+    const ErrorInfo *info = error_info(code);
+
+    (void)sd_bus_error_set(error, info->name, message ? message : info->name);
+}
+
+/* A refusal as the handler's result. */
+static int refuse(sd_bus_error *error, const Failure *failure) {
+    set_error(error, failure->code, failure->message);
+    return -error_info(failure->code)->number;
+}
+
+static uid_t owner_of(const Bus *bus, const Request *request) {
+    const Vpc *vpc = NULL;
+
+    if (request->vpc || request->name)
+        vpc = model_vpc(engine_model(bus->engine), request->vpc ? request->vpc : request->name);
+    return vpc ? vpc->owner : (uid_t)-1;
+}
+
+static void call_free(Call *call) {
+    for (Call **link = &call->bus->calls; *link; link = &(*link)->next)
+        if (*link == call) {
+            *link = call->next;
+            call->bus->pending--;
+            break;
+        }
+    sd_bus_message_unref(call->message);
+    request_free(call->request);
+    free(call->object);
+    free(call);
+}
+
+static void record(const Call *call, ErrorCode code, const char *message, uint64_t generation) {
+    audit_record(call->bus->audit, &(AuditEntry){
+                                           .uid = call->uid,
+                                           .owner = call->owner,
+                                           .verb = call->op->verb,
+                                           .object = call->object,
+                                           .result = code,
+                                           .message = message,
+                                           .generation = generation,
+                                   });
+}
+
+/* Answers with an error, notes it and ends the call. */
+static void fail_call(Call *call, ErrorCode code, const char *message) {
+    _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+
+    record(call, code, message, 0);
+    set_error(&error, code, message);
+    (void)sd_bus_reply_method_error(call->message, &error);
+    call_free(call);
+}
+
+static void engine_done(void *data, const EngineResult *result) {
+    Call *call = data;
+
+    if (result->code != ERROR_NONE) {
+        fail_call(call, result->code, result->message);
+        return;
+    }
+    record(call, ERROR_NONE, NULL, result->generation);
+    if (call->op->kind == OP_EXEC) {
+        (void)sd_bus_reply_method_return(call->message, "s", result->unit);
+        call_free(call);
+        return;
+    }
+    (void)sd_bus_emit_signal(call->bus->connection, VPCD_PATH, VPCD_MANAGER, "Changed", "sssut", call->op->object_kind,
+            call->object, call->op->object_verb, (uint32_t)call->uid, result->generation);
+    (void)sd_bus_reply_method_return(call->message, "t", result->generation);
+    call_free(call);
+}
+
+static void authorized(void *data, ErrorCode verdict, const char *message) {
+    Call *call = data;
+    Request *request = call->request;
+
+    if (verdict != ERROR_NONE) {
+        fail_call(call, verdict, message);
+        return;
+    }
+    /* A person may have thought for minutes: what was allowed has to be what is needed now. */
+    if (call->op->permissions(engine_model(call->bus->engine), request) & ~call->permissions) {
+        fail_call(call, ERROR_CHANGED, "the VPC changed hands while authorization was asked for");
+        return;
+    }
+    call->owner = owner_of(call->bus, request);
+    call->request = NULL;
+    if (engine_submit(call->bus->engine, call->op, request, engine_done, call) < 0) {
+        request_free(request);
+        fail_call(call, ERROR_FAILED, "out of memory");
+    }
+}
+
+/* --- dispatch --- */
+
+/* argv as one line for the prompt and the rules; authz escapes and cuts it. */
+static char *join_arguments(char *const *argv) {
+    char *text = NULL;
+    size_t size;
+    FILE *stream = open_memstream(&text, &size);
+
+    if (!stream)
+        return NULL;
+    for (char *const *argument = argv; argument && *argument; argument++)
+        fprintf(stream, "%s%s", argument == argv ? "" : " ", *argument);
+    if (fclose(stream) != 0) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+static int begin_call(Bus *bus, sd_bus_message *message, const Op *op, Request *request) {
+    _cleanup_free_ char *arguments = join_arguments(request->argv);
+    Call *call = calloc(1, sizeof(Call));
+    char owner[16] = "";
+    int r;
+
+    if (!call)
+        return -ENOMEM;
+    *call = (Call){ .bus = bus, .op = op, .uid = request->uid, .owner = owner_of(bus, request), .next = bus->calls };
+    call->object = op_object(op, request);
+    call->permissions = op->permissions(engine_model(bus->engine), request);
+    if (!call->object || !arguments) {
+        free(call->object);
+        free(call);
+        return -ENOMEM;
+    }
+    call->message = sd_bus_message_ref(message);
+    bus->calls = call;
+    bus->pending++;
+    if (call->owner != (uid_t)-1)
+        snprintf(owner, sizeof(owner), "%u", call->owner);
+
+    AuthzDetail details[] = {
+        { "verb", op->verb },
+        { "vpc", request->vpc ? request->vpc : request->name ? request->name : "" },
+        { "peer", request->other_vpc ? request->other_vpc : "" },
+        { "subnet", request->subnet ? request->subnet : "" },
+        { "name", request->name ? request->name : "" },
+        { "interface", request->interface ? request->interface : "" },
+        { "owner", owner },
+        { "arguments", arguments },
+    };
+    r = authz_check(bus->authz, message, call->permissions, details, ELEMENTSOF(details), authorized, call);
+    if (r < 0) {
+        call_free(call);
+        return r;
+    }
+    call->request = request;
+    return 0;
+}
+
+static int read_reply(Bus *bus, sd_bus_message *message, const Op *op, const Request *request, sd_bus_error *error) {
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    _cleanup_failure_ Failure failure = { 0 };
+    OpContext context = { engine_model(bus->engine), bus->audit };
+    int r = sd_bus_message_new_method_return(message, &reply);
+
+    if (r >= 0)
+        r = op->read(&context, request, reply, &failure);
+    if (r < 0)
+        return failure.code != ERROR_NONE ? refuse(error, &failure) : r;
+    r = sd_bus_send(NULL, reply, NULL);
+    return r < 0 ? r : 1;
+}
+
+int bus_dispatch(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+    Bus *bus = userdata;
+    const Op *op = op_find(sd_bus_message_get_member(message));
+    _cleanup_(request_free_pointer) Request *request = NULL;
+    _cleanup_failure_ Failure failure = { 0 };
+    int r;
+
+    if (!op) {
+        set_error(error, ERROR_ACCESS_DENIED, "no such operation");
+        return -EACCES;
+    }
+    request = request_new();
+    if (!request)
+        return -ENOMEM;
+    r = op->decode(message, request, &failure);
+    if (r < 0)
+        return failure.code != ERROR_NONE ? refuse(error, &failure) : r;
+    r = decode_caller(message, request);
+    if (r < 0) {
+        set_error(error, ERROR_ACCESS_DENIED, "the bus does not say who the caller is");
+        return -EACCES;
+    }
+    if (op->kind == OP_READ)
+        return read_reply(bus, message, op, request, error);
+    r = begin_call(bus, message, op, request);
+    if (r < 0)
+        return r;
+    TAKE_PTR(request);
+    return 1;
+}
+
+/* --- the manager's properties --- */
+
+static int get_version(sd_bus *connection, const char *path, const char *interface, const char *property,
+        sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+    return sd_bus_message_append(reply, "s", VPCCTL_VERSION);
+}
+
+static int get_features(sd_bus *connection, const char *path, const char *interface, const char *property,
+        sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+    return sd_bus_message_append(reply, "as", 6, "nat", "peering", "firewall", "webserver", "exec", "host-access");
+}
+
+static int get_generation(sd_bus *connection, const char *path, const char *interface, const char *property,
+        sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+    const Bus *bus = userdata;
+
+    return sd_bus_message_append(reply, "t", engine_model(bus->engine)->generation);
+}
+
+static const sd_bus_vtable properties[] = {
+    SD_BUS_SIGNAL_WITH_ARGS("Changed",
+            SD_BUS_ARGS("s", kind, "s", name, "s", verb, "u", uid, "t", generation), 0),
+    SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("Features", "as", get_features, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("Generation", "t", get_generation, 0, 0),
+};
+
+/* The rows of ops.c, then signal and properties. */
+static sd_bus_vtable *make_vtable(void) {
+    size_t n_ops;
+    const Op *rows = op_all(&n_ops);
+    sd_bus_vtable *vtable = calloc(n_ops + ELEMENTSOF(properties) + 2, sizeof(*vtable));
+
+    if (!vtable)
+        return NULL;
+    vtable[0] = (sd_bus_vtable)SD_BUS_VTABLE_START(0);
+    for (size_t i = 0; i < n_ops; i++)
+        vtable[1 + i] = rows[i].entry;
+    memcpy(&vtable[1 + n_ops], properties, sizeof(properties));
+    vtable[1 + n_ops + ELEMENTSOF(properties)] = (sd_bus_vtable)SD_BUS_VTABLE_END;
+    return vtable;
+}
+
+static void before_commit(void *data, const Draft *draft) {
+    Bus *bus = data;
+
+    (void)objects_before_commit(bus->objects, draft);
+}
+
+static void after_commit(void *data) {
+    Bus *bus = data;
+
+    objects_after_commit(bus->objects);
+}
+
+int bus_new(sd_bus *connection, Engine *engine, Authz *authz, Audit *audit, Bus **ret) {
+    _cleanup_(bus_free_pointer) Bus *bus = calloc(1, sizeof(Bus));
+    int r;
+
+    if (!bus)
+        return -ENOMEM;
+    *bus = (Bus){ .connection = connection, .engine = engine, .authz = authz, .audit = audit, .vtable = make_vtable() };
+    if (!bus->vtable)
+        return -ENOMEM;
+    r = sd_bus_add_object_vtable(connection, &bus->slot, VPCD_PATH, VPCD_MANAGER, bus->vtable, bus);
+    if (r >= 0)
+        r = objects_new(connection, engine_model(engine), &bus->objects);
+    if (r < 0)
+        return r;
+    engine_listen(engine, (EngineListener){ before_commit, after_commit, bus });
+    *ret = TAKE_PTR(bus);
+    return 0;
+}
+
+Bus *bus_free(Bus *bus) {
+    if (!bus)
+        return NULL;
+    while (bus->calls)
+        call_free(bus->calls);
+    objects_free(bus->objects);
+    sd_bus_slot_unref(bus->slot);
+    free(bus->vtable);
+    free(bus);
+    return NULL;
+}

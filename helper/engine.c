@@ -1,1 +1,402 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "engine.h"
+
+#include "core/plan.h"
+#include "core/validate.h"
+
+#include <syslog.h>
+#include <systemd/sd-journal.h>
+
+/* A request on its way. */
+typedef struct Task {
+    Engine *engine;
+    const Op *op;
+    Request *request;
+    EngineDone done;
+    void *data;
+    Draft draft;
+    Plan plan;
+    uint64_t generation;
+    Failure failure; /* why it is being undone */
+    char *unit;
+    struct Task *next;
+} Task;
+
+struct Engine {
+    Kernel *kernel;
+    Units *units;
+    Store *store;
+    Model *model;
+    EngineListener listener;
+    Task *first, *last; /* the first is the one under way */
+    bool running;       /* guards against starting the next one from within a callback of this one */
+    unsigned pending;
+};
+
+static void task_free(Task *task) {
+    request_free(task->request);
+    draft_clear(&task->draft);
+    plan_clear(&task->plan);
+    failure_clear(&task->failure);
+    free(task->unit);
+    free(task);
+}
+
+const Model *engine_model(const Engine *engine) {
+    return engine->model;
+}
+
+void engine_listen(Engine *engine, EngineListener listener) {
+    engine->listener = listener;
+}
+
+unsigned engine_pending(const Engine *engine) {
+    return engine->pending;
+}
+
+/* --- one task, step by step. Each step either goes on to the next or ends in finish() or undo(). --- */
+
+static void start_next(Engine *engine);
+
+/* Answers and makes way for the next. The task is gone after this. */
+static void finish(Task *task) {
+    Engine *engine = task->engine;
+    EngineResult result = {
+        .code = task->failure.code,
+        .message = task->failure.message,
+        .generation = task->failure.code == ERROR_NONE ? task->generation : 0,
+        .unit = task->unit,
+    };
+
+    engine->first = task->next;
+    if (!engine->first)
+        engine->last = NULL;
+    engine->pending--;
+    engine->running = false;
+    task->done(task->data, &result);
+    task_free(task);
+    start_next(engine);
+}
+
+/* The kernel refused something on the way back too: say so, since `vpcctl` can only report the first cause. */
+static void log_failure(const char *what, const Failure *failure) {
+    sd_journal_print(LOG_ERR, "%s: %s", what, failure->message ? failure->message : error_info(failure->code)->name);
+}
+
+static void undo_apply(Task *task) {
+    _cleanup_plan_ Plan back = { 0 };
+    _cleanup_failure_ Failure failure = { 0 };
+
+    if (plan_make(&task->draft, true, &back) < 0 ||
+            kernel_apply(task->engine->kernel, &back, APPLY_CONVERGE, &failure) < 0)
+        log_failure("undoing a failed change", &failure);
+    store_journal_end(task->engine->store);
+    finish(task);
+}
+
+static void undo_stopped(void *data, ErrorCode code, const char *message) {
+    undo_apply(data);
+}
+
+/* Puts everything back to where the task began. */
+static void undo(Task *task) {
+    _cleanup_plan_ Plan back = { 0 };
+
+    if (task->failure.code == ERROR_NONE)
+        (void)failure_set(&task->failure, ERROR_FAILED, "out of memory");
+    if (plan_make(&task->draft, true, &back) == 0 && back.n_stop_units > 0 &&
+            units_stop(task->engine->units, back.stop_units, back.n_stop_units, undo_stopped, task) >= 0)
+        return;
+    undo_apply(task);
+}
+
+static void persist_and_commit(Task *task) {
+    Engine *engine = task->engine;
+    _cleanup_failure_ Failure failure = { 0 };
+
+    if (store_save(engine->store, &task->draft, false, task->generation, &task->failure) < 0) {
+        if (store_save(engine->store, &task->draft, true, engine->model->generation, &failure) < 0)
+            log_failure("putting back state files", &failure);
+        undo(task);
+        return;
+    }
+    if (engine->listener.before_commit)
+        engine->listener.before_commit(engine->listener.data, &task->draft);
+    if (draft_commit(&task->draft, engine->model, task->generation) < 0) {
+        if (store_save(engine->store, &task->draft, true, engine->model->generation, &failure) < 0)
+            log_failure("putting back state files", &failure);
+        undo(task);
+        return;
+    }
+    store_journal_end(engine->store);
+    if (engine->listener.after_commit)
+        engine->listener.after_commit(engine->listener.data);
+    finish(task);
+}
+
+static void workload_started(void *data, ErrorCode code, const char *message) {
+    Task *task = data;
+
+    if (code != ERROR_NONE) {
+        (void)failure_set(&task->failure, code, "%s", message ? message : "the program could not be started");
+        undo(task);
+        return;
+    }
+    persist_and_commit(task);
+}
+
+static void start_workload(Task *task) {
+    const Request *request = task->request;
+    const Vpc *vpc = draft_see_vpc(&task->draft, request->vpc, false);
+    const Subnet *subnet = vpc_subnet(vpc, request->subnet);
+    const Endpoint *endpoint = subnet_first_endpoint(subnet);
+    const Workload *workload = endpoint_workload(endpoint, request->name);
+
+    if (units_start_workload(task->engine->units, vpc, subnet, endpoint, workload, request->root, workload_started,
+                task) < 0) {
+        (void)failure_set(&task->failure, ERROR_FAILED, "the service manager cannot be asked to start the program");
+        undo(task);
+    }
+}
+
+static void apply(Task *task) {
+    Engine *engine = task->engine;
+
+    if (store_journal_begin(engine->store, &task->draft, task->generation, &task->failure) < 0) {
+        finish(task);
+        return;
+    }
+    if (kernel_apply(engine->kernel, &task->plan, APPLY_STRICT, &task->failure) < 0)
+        undo(task);
+    else if (task->op->kind == OP_DEPLOY)
+        start_workload(task);
+    else
+        persist_and_commit(task);
+}
+
+static void units_stopped(void *data, ErrorCode code, const char *message) {
+    Task *task = data;
+
+    /* A program that cannot be stopped loses its network all the same: the links are taken from under it. */
+    if (code != ERROR_NONE)
+        sd_journal_print(LOG_WARNING, "stopping programs: %s", message ? message : error_info(code)->name);
+    apply(task);
+}
+
+static int observe(Engine *engine, const Task *task, Facts *facts, Failure *failure) {
+    int r = 0;
+
+    switch (task->op->facts) {
+    case OP_FACTS_INTERFACE:
+        facts->interface = observe_interface(engine->kernel, task->request->interface);
+        if (facts->interface == 1)
+            r = observe_forwarding(task->request->interface);
+        if (r >= 0)
+            facts->forwarding = r == 1;
+        break;
+    case OP_FACTS_HOST_ROUTE:
+        r = observe_host_route(engine->kernel, &task->request->cidr, &facts->host_route);
+        break;
+    default:
+        break;
+    }
+    return r < 0 ? failure_set(failure, ERROR_KERNEL, "the host's network cannot be looked at: %s", strerror(-r)) : 0;
+}
+
+static int change_validate_plan(Task *task) {
+    Engine *engine = task->engine;
+    _cleanup_free_ char *in_the_way = NULL;
+    Facts facts = { 0 };
+    int r;
+
+    r = observe(engine, task, &facts, &task->failure);
+    if (r >= 0)
+        r = task->op->change(&task->draft, task->request, &facts, &task->failure);
+    free(facts.host_route);
+    if (r >= 0)
+        r = validate(&task->draft, &task->failure);
+    if (r >= 0)
+        r = plan_make(&task->draft, false, &task->plan);
+    if (r >= 0)
+        r = observe_in_the_way(engine->kernel, &task->plan, &in_the_way);
+    if (r >= 0 && in_the_way)
+        r = failure_set(&task->failure, ERROR_CONFLICT,
+                "%s is there already and is not ours; remove it or choose another name", in_the_way);
+    if (r < 0)
+        (void)failure_set(&task->failure, ERROR_FAILED, "%s", strerror(-r));
+    return r;
+}
+
+static void exec_started(void *data, ErrorCode code, const char *message) {
+    Task *task = data;
+
+    if (code != ERROR_NONE)
+        (void)failure_set(&task->failure, code, "%s", message ? message : "the program could not be started");
+    finish(task);
+}
+
+static void start_exec(Task *task) {
+    Request *request = task->request;
+    RunAs as = { request->uid, request->gid, request->groups, request->n_groups };
+    const Vpc *vpc;
+    const Subnet *subnet;
+    int r = find_subnet(task->engine->model, request->vpc, request->subnet, &vpc, &subnet, &task->failure);
+
+    if (r >= 0) {
+        r = units_exec(task->engine->units, vpc, subnet, subnet_first_endpoint(subnet), &as, request->argv,
+                request->environment, request->stdio, request->control, exec_started, task, &task->unit);
+        if (r >= 0)
+            (void)TAKE_FD(request->control);
+        else
+            (void)failure_set(&task->failure, ERROR_FAILED, "the service manager cannot be asked: %s", strerror(-r));
+    }
+    if (r < 0)
+        finish(task);
+}
+
+static void start_next(Engine *engine) {
+    Task *task = engine->first;
+
+    if (!task || engine->running)
+        return;
+    engine->running = true;
+    if (task->op->kind == OP_EXEC) {
+        start_exec(task);
+        return;
+    }
+    task->draft.model = engine->model;
+    task->generation = engine->model->generation + 1;
+    if (change_validate_plan(task) < 0) {
+        finish(task);
+        return;
+    }
+    if (task->plan.n_stop_units > 0 && units_stop(engine->units, task->plan.stop_units, task->plan.n_stop_units,
+                                               units_stopped, task) >= 0)
+        return;
+    apply(task);
+}
+
+int engine_submit(Engine *engine, const Op *op, Request *request, EngineDone done, void *data) {
+    Task *task = calloc(1, sizeof(Task));
+
+    if (!task)
+        return -ENOMEM;
+    *task = (Task){ .engine = engine, .op = op, .request = request, .done = done, .data = data };
+    if (engine->last)
+        engine->last->next = task;
+    else
+        engine->first = task;
+    engine->last = task;
+    engine->pending++;
+    start_next(engine);
+    return 0;
+}
+
+/* --- start and end --- */
+
+static void ignore_stopped(void *data, ErrorCode code, const char *message) {
+}
+
+/* What a killed vpcd left half done becomes the old state or the new one, whole. */
+static int recover(Engine *engine) {
+    _cleanup_draft_ Draft draft = { .model = engine->model };
+    _cleanup_plan_ Plan plan = { 0 };
+    _cleanup_failure_ Failure failure = { 0 };
+    uint64_t generation;
+    bool forward;
+    int r = store_journal_read(engine->store, engine->model, &draft, &forward, &generation);
+
+    if (r <= 0) {
+        if (r < 0)
+            sd_journal_print(LOG_ERR, "the journal of changes cannot be used (%s); see 'vpcctl cleanup'", strerror(-r));
+        return 0;
+    }
+    sd_journal_print(LOG_NOTICE, "vpcd ended during a change; it is %s", forward ? "finished now" : "undone now");
+    r = plan_make(&draft, !forward, &plan);
+    if (r < 0)
+        return r;
+    if (plan.n_stop_units > 0)
+        (void)units_stop(engine->units, plan.stop_units, plan.n_stop_units, ignore_stopped, NULL);
+    if (kernel_apply(engine->kernel, &plan, APPLY_CONVERGE, &failure) < 0)
+        log_failure("bringing the kernel in line", &failure);
+    if (forward) {
+        r = store_save(engine->store, &draft, false, generation, &failure);
+        if (r >= 0)
+            r = draft_commit(&draft, engine->model, generation);
+    } else
+        r = store_save(engine->store, &draft, true, engine->model->generation, &failure);
+    if (r < 0)
+        log_failure("state after recovery", &failure);
+    else
+        store_journal_end(engine->store);
+    return 0;
+}
+
+/* A model with nothing in it, from which the way to ours is a plan that makes everything. */
+static int rebuild(Engine *engine) {
+    static const Model nothing;
+    _cleanup_draft_ Draft draft = { .model = &nothing };
+    _cleanup_plan_ Plan plan = { 0 };
+    _cleanup_failure_ Failure failure = { 0 };
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < engine->model->n_vpcs; i++) {
+        Vpc *vpc = vpc_copy(engine->model->vpcs[i]);
+
+        r = vpc ? draft_add_vpc(&draft, vpc) : -ENOMEM;
+        if (r < 0)
+            vpc_free(vpc);
+    }
+    for (size_t i = 0; r == 0 && i < engine->model->n_peerings; i++) {
+        Peering *peering = peering_copy(engine->model->peerings[i]);
+
+        r = peering ? draft_add_peering(&draft, peering) : -ENOMEM;
+        if (r < 0)
+            peering_free(peering);
+    }
+    if (r == 0 && draft.n_vpcs > 0)
+        r = plan_make(&draft, false, &plan);
+    if (r < 0)
+        return r;
+    if (kernel_apply(engine->kernel, &plan, APPLY_CONVERGE, &failure) < 0)
+        log_failure("rebuilding after a boot", &failure);
+    return store_set_booted(engine->store);
+}
+
+int engine_new(Kernel *kernel, Units *units, Store *store, Engine **ret) {
+    _cleanup_(engine_free_pointer) Engine *engine = calloc(1, sizeof(Engine));
+    _cleanup_free_ char *warnings = NULL;
+    int r;
+
+    if (!engine)
+        return -ENOMEM;
+    engine->kernel = kernel;
+    engine->units = units;
+    engine->store = store;
+    r = store_load(store, &engine->model, &warnings);
+    if (r < 0)
+        return r;
+    if (warnings)
+        sd_journal_print(LOG_WARNING, "%s", warnings);
+    r = recover(engine);
+    if (r >= 0 && !store_is_booted(store))
+        r = rebuild(engine);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(engine);
+    return 0;
+}
+
+Engine *engine_free(Engine *engine) {
+    if (!engine)
+        return NULL;
+    while (engine->first) {
+        Task *task = engine->first;
+
+        engine->first = task->next;
+        task_free(task);
+    }
+    model_free(engine->model);
+    free(engine);
+    return NULL;
+}

@@ -207,12 +207,16 @@ char *nftgen_router(const Draft *draft, const Vpc *vpc, bool reverse) {
 
 /* --- the host --- */
 
+/* Every text begins with these, since an administrator's "flush ruleset" may have taken them away. */
+#define HOST_SETS                                                                                                      \
+    "add table inet " NFT_TABLE " { comment \"" COMMENT "\" ; }\n"                                                     \
+    "add set inet " NFT_TABLE " uplinks { type ifname ; }\n"                                                           \
+    "add set inet " NFT_TABLE " exits { type ifname . ifname ; }\n"
+
 char *nftgen_host_base(void) {
     /* The sets stay, the chains are filled anew: loading this again mends the rules and forgets no VPC. Uplinks: our
      * ends of the links to routers. Exits: which uplink may leave by which interface. */
-    return strdup("add table inet " NFT_TABLE " { comment \"" COMMENT "\" ; }\n"
-                  "add set inet " NFT_TABLE " uplinks { type ifname ; }\n"
-                  "add set inet " NFT_TABLE " exits { type ifname . ifname ; }\n"
+    return strdup(HOST_SETS
                   "add chain inet " NFT_TABLE " forward { type filter hook forward priority filter ; policy accept ; }\n"
                   "add chain inet " NFT_TABLE " input { type filter hook input priority filter ; policy accept ; }\n"
                   "add chain inet " NFT_TABLE " postrouting "
@@ -242,7 +246,7 @@ char *nftgen_host_uplink(const Vpc *vpc, bool remove) {
 
     link_uplink_host(vpc, link);
     text_begin(&text);
-    text_add(&text, "add element inet " NFT_TABLE " uplinks { \"%s\" }\n", link);
+    text_add(&text, HOST_SETS "add element inet " NFT_TABLE " uplinks { \"%s\" }\n", link);
     if (remove)
         text_add(&text, "delete element inet " NFT_TABLE " uplinks { \"%s\" }\n", link);
     return text_end(&text);
@@ -254,7 +258,7 @@ char *nftgen_host_nat(const Vpc *vpc, const char *interface, bool remove) {
 
     link_uplink_host(vpc, link);
     text_begin(&text);
-    text_add(&text, "add element inet " NFT_TABLE " exits { \"%s\" . \"%s\" }\n", link, interface);
+    text_add(&text, HOST_SETS "add element inet " NFT_TABLE " exits { \"%s\" . \"%s\" }\n", link, interface);
     if (remove)
         text_add(&text, "delete element inet " NFT_TABLE " exits { \"%s\" . \"%s\" }\n", link, interface);
     return text_end(&text);

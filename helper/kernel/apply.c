@@ -21,7 +21,8 @@ int kernel_new(Kernel **ret) {
 Kernel *kernel_free(Kernel *kernel) {
     if (!kernel)
         return NULL;
-    nft_worker_stop(kernel->nft);
+    nft_worker_dismiss(&kernel->nft);
+    nft_worker_reap(&kernel->nft, true);
     netns_pool_clear(&kernel->pool);
     free(kernel);
     return NULL;
@@ -112,6 +113,15 @@ static int remove_veth(Kernel *kernel, const Step *step, char **why) {
     return r;
 }
 
+static int finish_peer(Kernel *kernel, Netns *netns, const char *link, char **why) {
+    Netlink *route;
+    int r = netns_route(&kernel->pool, netns, &route);
+    if (r < 0)
+        return r;
+    r = netlink_finish_peer(route, link);
+    return say(why, netlink_why(route), r);
+}
+
 static int apply_veth(Kernel *kernel, const Step *step, ApplyMode mode, char **why) {
     if (step->remove)
         return remove_veth(kernel, step, why);
@@ -130,14 +140,23 @@ static int apply_veth(Kernel *kernel, const Step *step, ApplyMode mode, char **w
     if (r < 0)
         return r;
     r = netlink_add_veth(route, first_link, first_mac, second->fd, second_link, second_mac);
-    /* What was there before may have been left half done by us, unless the host's namespace is all of it. */
-    if (r < 0 && !(r == -EEXIST && mode == APPLY_CONVERGE && second->name))
+    bool there = r == -EEXIST && mode == APPLY_CONVERGE && second->name;
+    if (r < 0 && !there)
         return say(why, netlink_why(route), r);
-    r = netns_route(&kernel->pool, second, &route);
-    if (r < 0)
+    r = finish_peer(kernel, second, second_link, why);
+    if (r != -ENODEV || !there)
         return r;
-    r = netlink_finish_peer(route, second_link);
-    return say(why, netlink_why(route), r);
+
+    /* One that was there, but its other end is in a namespace that is being taken apart or lost its name. */
+    free(TAKE_PTR(*why));
+    r = delete_link(kernel, first->name, first_link, why);
+    forget_links(kernel);
+    if (r < 0 && r != -ENODEV)
+        return r;
+    r = netlink_add_veth(route, first_link, first_mac, second->fd, second_link, second_mac);
+    if (r < 0)
+        return say(why, netlink_why(route), r);
+    return finish_peer(kernel, second, second_link, why);
 }
 
 static int apply_port(Kernel *kernel, const Step *step, char **why) {
@@ -188,17 +207,11 @@ static int apply_rules(Kernel *kernel, const Step *step, char **why) {
     int r = find_netns(kernel, step->netns, &netns, why);
     if (r < 0)
         return r;
-    if (!kernel->nft) {
-        r = nft_worker_start(kernel->pool.host->fd, &kernel->nft);
-        if (r < 0)
-            return r;
-    }
-    r = nft_worker_run(kernel->nft, netns->fd, step->text, why);
-    if (r == -EPIPE) {
-        kernel->nft = nft_worker_stop(kernel->nft);
-        return say(why, "the process that loads nft rules died or hung", r);
-    }
-    return r;
+    r = nft_worker_start(&kernel->nft, kernel->pool.host->fd);
+    if (r < 0)
+        return r;
+    r = nft_worker_run(&kernel->nft, netns->fd, step->text, why);
+    return r == -EPIPE ? say(why, "the process that loads nft rules died or hung", r) : r;
 }
 
 static int apply_cut(Kernel *kernel, const Step *step, char **why) {
@@ -308,12 +321,21 @@ static int report(const Step *step, int r, const char *why, Failure *failure) {
     const char *name = object ? object : step_kind_name(step->kind);
     if (r == -EEXIST && !step->remove)
         return failure_set(failure, ERROR_CONFLICT, "cannot make %s: it exists already", name);
-    return failure_set(failure, r == -EEXIST ? ERROR_CONFLICT : ERROR_KERNEL, "cannot %s %s: %s%s%s", verb_of(step), name,
+    if (r == -EEXIST)
+        return failure_set(failure, ERROR_CONFLICT, "cannot remove %s: %s", name, why ? why : "it is something else");
+    return failure_set(failure, ERROR_KERNEL, "cannot %s %s: %s%s%s", verb_of(step), name,
             strerror(-r), why ? ": " : "", why ? why : "");
 }
 
 int kernel_apply(Kernel *kernel, const Plan *plan, ApplyMode mode, Failure *failure) {
     int result = 0;
+    nft_worker_reap(&kernel->nft, false);
+    for (size_t i = 0; i < plan->n_steps; i++)
+        if (plan->steps[i].kind == STEP_RULES) {
+            /* It gets ready while the first steps are done; if it does not start, the step will say so. */
+            (void)nft_worker_start(&kernel->nft, kernel->pool.host->fd);
+            break;
+        }
     for (size_t i = 0; i < plan->n_steps; i++) {
         const Step *step = &plan->steps[i];
         _cleanup_free_ char *why = NULL;
@@ -326,7 +348,7 @@ int kernel_apply(Kernel *kernel, const Plan *plan, ApplyMode mode, Failure *fail
         if (mode == APPLY_STRICT)
             break;
     }
-    kernel->nft = nft_worker_stop(kernel->nft);
+    nft_worker_dismiss(&kernel->nft);
     netns_forget(&kernel->pool);
     return result;
 }

@@ -16,10 +16,9 @@
 #define TEXT_MAX (256u << 20)
 #define WHY_MAX 65536u
 
-struct NftWorker {
-    pid_t pid;
-    int socket;
-};
+/* How long a worker outlives its work, so that closing its sockets finds nothing to wait for (see worker_main()). */
+#define LINGER_MICROSECONDS (100 * 1000)
+#define CONTEXTS_MAX 64
 
 /* Both go ahead of their text; a request comes with the namespace's descriptor. */
 typedef struct Request {
@@ -106,34 +105,43 @@ static int receive_request(int fd, uint32_t *ret_length) {
     return netns;
 }
 
+/* What was used and is closed at the end. */
+typedef struct Contexts {
+    struct nft_ctx *ring[CONTEXTS_MAX];
+    size_t n;
+} Contexts;
+
 /* A new context each time: its sockets and its cache are those of the namespace. */
-static int run_here(const char *text, char **ret_why) {
+static int run_here(Contexts *contexts, const char *text, char **ret_why) {
     struct nft_ctx *context = nft_ctx_new(NFT_CTX_DEFAULT);
     if (!context)
         return -ENOMEM;
+    struct nft_ctx **slot = &contexts->ring[contexts->n++ % CONTEXTS_MAX];
+    if (*slot)
+        nft_ctx_free(*slot);
+    *slot = context;
+
     nft_ctx_buffer_output(context);
     nft_ctx_buffer_error(context);
     errno = 0;
-    int r = 0;
-    if (nft_run_cmd_from_buffer(context, text) != 0) {
-        r = errno > 0 ? -errno : -EINVAL;
-        const char *why = nft_ctx_get_error_buffer(context);
-        *ret_why = why && *why ? strdup(why) : NULL;
-        if (*ret_why && strstr(*ret_why, strerror(ENOBUFS))) /* libnftables keeps the number to itself */
-            r = -ENOBUFS;
-    }
-    nft_ctx_free(context);
+    if (nft_run_cmd_from_buffer(context, text) == 0)
+        return 0;
+    int r = errno > 0 ? -errno : -EINVAL;
+    const char *why = nft_ctx_get_error_buffer(context);
+    *ret_why = why && *why ? strdup(why) : NULL;
+    if (*ret_why && strstr(*ret_why, strerror(ENOBUFS))) /* libnftables keeps the number to itself */
+        r = -ENOBUFS;
     return r;
 }
 
-static int run_in(int netns, int home, const char *text, char **ret_why) {
+static int run_in(Contexts *contexts, int netns, int home, const char *text, char **ret_why) {
     if (setns(netns, CLONE_NEWNET) < 0)
         return -errno;
-    int r = run_here(text, ret_why);
+    int r = run_here(contexts, text, ret_why);
     if (r == -ENOBUFS) {
         /* The kernel's answers were lost, maybe not the change: only running it again tells. */
         free(TAKE_PTR(*ret_why));
-        r = run_here(text, ret_why);
+        r = run_here(contexts, text, ret_why);
     }
     /* Staying would keep the namespace alive after it was removed. */
     if (setns(home, CLONE_NEWNET) < 0)
@@ -141,7 +149,7 @@ static int run_in(int netns, int home, const char *text, char **ret_why) {
     return r;
 }
 
-static int serve_one(int socket, int home) {
+static int serve_one(Contexts *contexts, int socket, int home) {
     uint32_t length;
     _cleanup_close_ int netns = receive_request(socket, &length);
     if (netns < 0)
@@ -154,7 +162,7 @@ static int serve_one(int socket, int home) {
     text[length] = '\0';
 
     _cleanup_free_ char *why = NULL;
-    Answer answer = { .error = run_in(netns, home, text, &why) };
+    Answer answer = { .error = run_in(contexts, netns, home, text, &why) };
     size_t n = why ? strlen(why) : 0;
     answer.length = n < WHY_MAX ? (uint32_t)n : WHY_MAX;
     int r = send_all(socket, &answer, sizeof(answer));
@@ -186,22 +194,25 @@ static _Noreturn void worker_main(pid_t parent, int socket, int host_netns) {
     int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
     if (home < 0)
         _exit(1);
-    while (serve_one(socket, home) == 0)
+    Contexts contexts = {};
+    while (serve_one(&contexts, socket, home) == 0)
         ;
+    /* Closing an nft socket waits until what its namespace threw away has been taken apart (nft_rcv_nl_event(): 10 to
+     * 20 ms) and holds up every transaction there. A little later there is nothing left to wait for. */
+    usleep(LINGER_MICROSECONDS);
     _exit(0);
 }
 
 /* --- the service's side --- */
 
-int nft_worker_start(int host_netns, NftWorker **ret) {
+int nft_worker_start(NftWorker *worker, int host_netns) {
     int pair[2];
-    NftWorker *worker = malloc(sizeof(*worker));
-    if (!worker)
+    if (worker->pid > 0)
+        return 0;
+    if (GROW(worker->dismissed, worker->n_dismissed) < 0) /* so that dismissal cannot fail */
         return -ENOMEM;
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
-        free(worker);
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
         return -errno;
-    }
     struct timeval timeout = { .tv_sec = TIMEOUT_SECONDS };
     (void)setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
     (void)setsockopt(pair[0], SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
@@ -219,52 +230,63 @@ int nft_worker_start(int host_netns, NftWorker **ret) {
     close(pair[1]);
     if (pid < 0) {
         close(pair[0]);
-        free(worker);
         return -error;
     }
-    *worker = (NftWorker){ .pid = pid, .socket = pair[0] };
-    *ret = worker;
+    worker->pid = pid;
+    worker->socket = pair[0];
     return 0;
 }
 
-NftWorker *nft_worker_stop(NftWorker *worker) {
-    if (!worker)
-        return NULL;
-    /* It is idle, or dead, or beyond waiting for; a transaction is carried out whole or not at all. */
+void nft_worker_dismiss(NftWorker *worker) {
+    if (worker->pid <= 0)
+        return;
     close(worker->socket);
-    kill(worker->pid, SIGKILL);
-    while (waitpid(worker->pid, NULL, 0) < 0 && errno == EINTR)
-        ;
-    free(worker);
-    return NULL;
+    worker->dismissed[worker->n_dismissed++] = worker->pid;
+    worker->pid = 0;
+}
+
+void nft_worker_reap(NftWorker *worker, bool wait) {
+    for (size_t i = 0; i < worker->n_dismissed;) {
+        pid_t pid;
+        do
+            pid = waitpid(worker->dismissed[i], NULL, wait ? 0 : WNOHANG);
+        while (pid < 0 && errno == EINTR);
+        if (pid == 0)
+            i++;
+        else
+            worker->dismissed[i] = worker->dismissed[--worker->n_dismissed];
+    }
+    if (worker->n_dismissed == 0 && worker->pid <= 0)
+        free(TAKE_PTR(worker->dismissed));
+}
+
+static int exchange(int socket, int netns, const char *text, uint32_t length, Answer *ret, char **why) {
+    int r = send_request(socket, netns, length);
+    if (r == 0)
+        r = send_all(socket, text, length);
+    if (r == 0)
+        r = receive_all(socket, ret, sizeof(*ret));
+    if (r < 0 || ret->length == 0)
+        return r;
+    _cleanup_free_ char *said = ret->length <= WHY_MAX ? malloc(ret->length + 1) : NULL;
+    if (!said || receive_all(socket, said, ret->length) < 0)
+        return -EPIPE;
+    said[ret->length] = '\0';
+    said[strcspn(said, "\n")] = '\0'; /* below stands the command with a mark below its fault */
+    *why = TAKE_PTR(said);
+    return 0;
 }
 
 int nft_worker_run(NftWorker *worker, int netns, const char *text, char **why) {
     size_t length = strlen(text);
     if (length > TEXT_MAX)
         return -E2BIG;
-    Answer answer;
-    int r = send_request(worker->socket, netns, (uint32_t)length);
-    if (r < 0)
-        return r;
-    r = send_all(worker->socket, text, length);
-    if (r < 0)
-        return r;
-    r = receive_all(worker->socket, &answer, sizeof(answer));
-    if (r < 0)
-        return r;
-    if (answer.length > WHY_MAX)
+    Answer answer = {};
+    int r = exchange(worker->socket, netns, text, (uint32_t)length, &answer, why);
+    if (r < 0) {
+        kill(worker->pid, SIGKILL);
+        nft_worker_dismiss(worker);
         return -EPIPE;
-    if (answer.length > 0) {
-        _cleanup_free_ char *said = malloc(answer.length + 1);
-        if (!said)
-            return -EPIPE; /* the rest stays unread, which makes the worker useless */
-        r = receive_all(worker->socket, said, answer.length);
-        if (r < 0)
-            return r;
-        said[answer.length] = '\0';
-        said[strcspn(said, "\n")] = '\0'; /* below stands the command with a mark below its fault */
-        *why = TAKE_PTR(said);
     }
     return answer.error;
 }

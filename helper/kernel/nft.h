@@ -5,14 +5,21 @@
 
 #include "core/util.h"
 
-typedef struct NftWorker NftWorker;
+#include <sys/types.h>
 
-/* The worker, in the host's namespace; it holds nothing of the caller's but its end of a socket. */
-int nft_worker_start(int host_netns, NftWorker **ret);
-/* Waits for its end. */
-NftWorker *nft_worker_stop(NftWorker *worker);
-DEFINE_CLEANUP(NftWorker *, nft_worker_stop)
+typedef struct NftWorker {
+    pid_t pid; /* 0: none is running */
+    int socket;
+    pid_t *dismissed; /* may not have ended yet */
+    size_t n_dismissed;
+} NftWorker;
 
+/* Starts one in the host's namespace, unless there is one; it keeps nothing of the caller's but its end of a socket. */
+int nft_worker_start(NftWorker *worker, int host_netns);
 /* Runs the commands in that namespace as one transaction. On failure *why may have the reason in nft's words; -EPIPE means
- * that the worker died or hung and must be stopped. The text must be safe to run twice. */
+ * that the worker died or hung and has been dismissed. The text must be safe to run twice. */
 int nft_worker_run(NftWorker *worker, int netns, const char *text, char **why);
+/* Lets it go and does not wait, since the kernel takes its time to close nft's sockets. */
+void nft_worker_dismiss(NftWorker *worker);
+/* Collects those that have ended, or with wait all that were dismissed. */
+void nft_worker_reap(NftWorker *worker, bool wait);

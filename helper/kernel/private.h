@@ -8,5 +8,5 @@
 
 struct Kernel {
     NetnsPool pool;
-    NftWorker *nft; /* only while a plan is carried out */
+    NftWorker nft; /* runs only while a plan is carried out */
 };

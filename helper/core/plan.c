@@ -159,7 +159,6 @@ static const Setting router_settings[] = {
     { "ipv4/conf/all/send_redirects", "0" }, /* two endpoints of one subnet must not be told to talk directly */
     { "ipv4/conf/default/send_redirects", "0" },
     { "ipv4/conf/all/accept_redirects", "0" },
-    { "ipv4/neigh/default/proxy_delay", "0" }, /* else the first packet of a pair waits up to 0.8 s */
     { "ipv6/conf/all/disable_ipv6", "1" },
     { "ipv6/conf/default/disable_ipv6", "1" },
     { "bridge/bridge-nf-call-iptables", "0" }, /* 1 in a new namespace when br_netfilter is built in */
@@ -365,6 +364,7 @@ static void make_vpc(Builder *builder, const Vpc *vpc) {
     add(builder, bridge);
     /* The router answers ARP for every address of the VPC and routes between ports that cannot see each other. */
     add_sysctl(builder, vpc->name, format("ipv4/conf/%s/proxy_arp_pvlan", bridge.link), "1");
+    add_sysctl(builder, vpc->name, format("ipv4/neigh/%s/proxy_delay", bridge.link), "0"); /* else up to 0.8 s */
     add_address(builder, vpc->name, bridge.link, gateway, vpc->cidr.prefix);
 
     /* The rules that keep the uplink from the host come before it. */

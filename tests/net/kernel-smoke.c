@@ -137,7 +137,8 @@ static void check_way_there_and_back(Tap *tap, Kernel *kernel, const Plan *there
                     observe_interface(kernel, "no-such") == 0,
             "interfaces that are none to leave by");
     ok(tap, observe_forwarding("lo") >= 0 && observe_forwarding("no-such") == -ENOENT, "forwarding is read");
-    ok(tap, observe_in_the_way(kernel, there, &way) == 0 && streq_null(way, "namespace vpc1"), "then in the way: %s", way);
+    bool seen = observe_in_the_way(kernel, there, &way) == 0 && streq_null(way, "namespace vpc1");
+    ok(tap, seen, "then in the way: %s", way);
     free(way);
     ok(tap, apply(kernel, there, APPLY_STRICT, &code) < 0 && code == ERROR_CONFLICT, "strict: a second time is a conflict");
     ok(tap, in_host_namespace(), "in the host's namespace after a failure");
@@ -348,6 +349,7 @@ int main(int argc, char **argv) {
     check_time(&tap, kernel, &there, &back);
     check_broken_off(&tap, kernel, &there, &back);
     ok(&tap, count_descriptors() == descriptors, "no descriptor is left open");
+    kernel = kernel_free(kernel);
     ok(&tap, shell("! ps -eo comm | grep vpcd-nft"), "no worker is left");
     printf("1..%d\n", tap.n);
     return tap.failed > 0;

@@ -134,8 +134,8 @@ static int check_decide(Check *check, ErrorCode verdict, char *message) {
     return r;
 }
 
-/* As check_decide() when there is nobody left to tell of a failure: then the verdict is given at once, since a check must
- * not end without one. Always called from the event loop. */
+/* As check_decide() when there is nobody left to tell of a failure: then the verdict is given at once, since a check
+ * must not end without one. Always called from the event loop. */
 static void check_end(Check *check, ErrorCode verdict, char *message) {
     if (check_decide(check, verdict, message) < 0)
         (void) on_later(NULL, check);
@@ -339,7 +339,7 @@ static int check_add_details(Check *check, const AuthzDetail *details, size_t n_
     for (size_t i = 0; i < n_details; i++) {
         size_t n = check->n_details;
 
-        if (str_empty(details[i].value)) /* polkit refuses empty text nowhere, but a prompt has no use for it */
+        if (str_empty(details[i].value)) /* of no use in a prompt */
             continue;
         check->keys[n] = detail_show(details[i].key);
         check->values[n] = detail_show(details[i].value);

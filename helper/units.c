@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A Task is what a caller waits for: one or more jobs of systemd. An Exec is a program that runs for a connected client;
- * it starts as a task and goes on until its unit has ended. systemd's word about a unit is always asked for anew after a
- * signal, so a lost, doubled or forged signal does no harm.
+/* A Task is what a caller waits for: one or more jobs of systemd. An Exec is a program that runs for a connected
+ * client; it starts as a task and goes on until its unit has ended. systemd's word about a unit is always asked for anew
+ * after a signal, so a lost, doubled or forged signal does no harm.
  *
  * What a program sees of the machine. It must be able to ping, and must hold no capability; Debian's ping has a file
- * capability, and the kernel refuses to execute such a file when the capability is outside the bounding set. On a nosuid
- * mount file capabilities do not count, ping starts, and uses the unprivileged ICMP socket that the namespace allows.
- * systemd mounts everything nosuid for a unit that has NoNewPrivileges= and a mount namespace with an entry for "/"
- * (systemd.exec(5), NoNewPrivileges=), and ReadWritePaths=/ is such an entry that changes nothing else: the file system
- * stays the host's. /sys shows the network namespace of whoever mounted it, and NetworkNamespacePath= keeps the host's;
- * so a sysfs is mounted from within the namespace, bound over /sys in the unit, and taken away when the unit has started
- * (the unit keeps its own reference). */
+ * capability, and the kernel refuses to execute such a file when the capability is outside the bounding set. On a
+ * nosuid mount file capabilities do not count, ping starts, and uses the unprivileged ICMP socket that the namespace
+ * allows. systemd mounts everything nosuid for a unit that has NoNewPrivileges= and a mount namespace with an entry for
+ * "/" (systemd.exec(5), NoNewPrivileges=), and ReadWritePaths=/ is such an entry that changes nothing else: the file
+ * system stays the host's. /sys shows the network namespace of whoever mounted it, and NetworkNamespacePath= keeps the
+ * host's; so a sysfs is mounted from within the namespace, bound over /sys in the unit, and taken away when the unit
+ * has started (the unit keeps its own reference). */
 
 #include "units.h"
 
@@ -234,7 +234,8 @@ static int page_write(const Vpc *vpc, const Subnet *subnet, const Endpoint *endp
     FILE *file;
     int r;
 
-    if (asprintf(&directory, PAGE_DIRECTORY "/%s.%s.%s.%s", vpc->name, subnet->name, endpoint->name, workload->name) < 0)
+    if (asprintf(&directory, PAGE_DIRECTORY "/%s.%s.%s.%s", vpc->name, subnet->name, endpoint->name,
+                workload->name) < 0)
         directory = NULL;
     if (!directory || asprintf(&path, "%s/index.html", directory) < 0)
         path = NULL;
@@ -290,7 +291,7 @@ static bool page_belongs(const char *page, const char *unit) {
     return streq_null(service, unit) || streq_null(inner, unit) || streq_null(outer, unit);
 }
 
-/* Removes the pages of units that were stopped: found by what is there, so no page is missed after a restart of vpcd. */
+/* Removes the pages of units that were stopped: found by what is there, so a restart of vpcd loses none. */
 static void pages_forget(const Job *jobs, size_t n_jobs) {
     DIR *directory = opendir(PAGE_DIRECTORY);
     const struct dirent *entry;

@@ -1202,7 +1202,7 @@ int units_exec(Units *units, const Vpc *vpc, const Subnet *subnet, const Endpoin
     Exec *exec = NULL;
     int r;
 
-    if (!argv || str_empty(argv[0]) || !is_seqpacket(control))
+    if (!argv || str_empty(argv[0]))
         return -EINVAL;
     if (!slice || !netns)
         return -ENOMEM;
@@ -1221,7 +1221,9 @@ int units_exec(Units *units, const Vpc *vpc, const Subnet *subnet, const Endpoin
         return -ENOMEM;
 
     netns_fd = netns_open(netns);
-    if (!path)
+    if (!is_seqpacket(control))
+        r = refuse(task, ERROR_INVALID, "the control socket must be of the kind SOCK_SEQPACKET");
+    else if (!path)
         r = refuse(task, ERROR_INVALID, "cannot run '%s': give the program's whole path", argv[0]);
     else if (netns_fd < 0)
         r = refuse_no_namespace(task, netns, netns_fd);

@@ -358,6 +358,8 @@ static void make_vpc(Builder *builder, const Vpc *vpc) {
     add_netns(builder, vpc->name, false);
     add_settings(builder, vpc->name, router_settings, ELEMENTSOF(router_settings));
     add_rules(builder, vpc->name, nftgen_router(builder->draft, vpc, builder->reverse));
+    /* A connection that was cut must not be taken up again in the middle. The setting is there once rules track. */
+    add_sysctl(builder, vpc->name, strdup("netfilter/nf_conntrack_tcp_loose"), "0");
     add_up(builder, vpc->name, "lo");
 
     link_bridge(vpc, bridge.link);
@@ -534,8 +536,10 @@ int plan_make(const Draft *draft, bool reverse, Plan *ret) {
         if (from && !to)
             restore_interface(&builder, from);
     }
-    if (draft_count_vpcs(draft, reverse) == 0 && draft->n_vpcs > 0)
+    if (draft_count_vpcs(draft, reverse) == 0 && draft->n_vpcs > 0) {
+        add_stop(&builder, strdup(UNIT_SLICE)); /* systemd keeps it once a slice inside it was there */
         add_rules(&builder, NULL, nftgen_host_remove());
+    }
 
     if (builder.failed) {
         plan_clear(&builder.plan);

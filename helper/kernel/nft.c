@@ -248,6 +248,8 @@ void nft_worker_dismiss(NftWorker *worker) {
 void nft_worker_reap(NftWorker *worker, bool wait) {
     for (size_t i = 0; i < worker->n_dismissed;) {
         pid_t pid;
+        if (wait) /* it has nothing to do any more but linger */
+            kill(worker->dismissed[i], SIGKILL);
         do
             pid = waitpid(worker->dismissed[i], NULL, wait ? 0 : WNOHANG);
         while (pid < 0 && errno == EINTR);

@@ -226,7 +226,7 @@ picture_namespace() {
         ip -6 route show table all
         ip rule
         ip -6 rule
-    } | sed -E 's/[a-z_]+_timer +[0-9.]+//g; s/ state [A-Z]+//; s/,?(LOWER_UP|NO-CARRIER)//g; s/ (linkdown|tentative|dadfailed)//g
+    } | sed -E 's/[a-z_]+_timer +[0-9.]+//g; s/ state [A-Z]+//; s/,LOWER_UP|,NO-CARRIER|NO-CARRIER,//g; s/ (linkdown|tentative|dadfailed)//g
         s/ (valid|preferred)_lft [a-z0-9]+//g; s/expires [0-9]+sec//; s/ +$//' | grep -vE '(fe80::|ff00::|multicast ff)' | sort
     nft list ruleset | sed -E 's/packets [0-9]+ bytes [0-9]+/packets N bytes N/; s/expires [0-9a-z]+/expires T/'
     sysctl -a -r '^net\.' 2>/dev/null \

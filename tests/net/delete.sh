@@ -2,12 +2,18 @@
 # Deleting a VPC with everything alive in it: it ends, and what was before its creation is all there is.
 . "$(dirname "$0")/../lib-tap.sh"
 
-# Everything of the kernel, of units and of files (names and rights; the audit log and the generation tell of the past).
+# Names and rights of what a VPC could leave. The audit log and the generation tell of the past, and a directory that all
+# VPCs share is no trace of one.
+files() {
+    find /var/lib/vpcctl /etc /run -xdev \( -path /run/systemd/journal -o -path /run/log -o -path /run/systemd/units \
+        -o -path /run/systemd/transient \) -prune -o ! -name vpcctl.log ! -path '/run/vpcctl/*' -printf '%p %y %m\n' | sort
+    find /run/vpcctl ! -type d -printf '%p %y %m\n' | sort
+}
+
 before_kernel=$(picture_kernel)
 need alice vpcctl vpc list
 before_units=$(picture_units)
-before_files=$(find /var/lib/vpcctl /etc /run -xdev -path /run/systemd/journal -prune -o -path /run/log -prune -o \
-    -path /run/systemd/units -prune -o -printf '%p %y %m\n' | sort)
+before_files=$(files)
 
 for vpc in vpc1 vpc2 vpc3; do
     number=${vpc#vpc}
@@ -62,9 +68,7 @@ done
 
 same 'the kernel is as it was before the first VPC' "$before_kernel" "$(eventually 3 test "$(picture_kernel)" = "$before_kernel"; picture_kernel)"
 same 'so are the units' "$before_units" "$(picture_units)"
-same 'so are the files' "$before_files" \
-    "$(find /var/lib/vpcctl /etc /run -xdev -path /run/systemd/journal -prune -o -path /run/log -prune -o \
-        -path /run/systemd/units -prune -o -printf '%p %y %m\n' | sort)"
+same 'so are the files' "$before_files" "$(files)"
 
 # Many times over, nothing grows.
 for ((i = 0; i < 10; i++)); do

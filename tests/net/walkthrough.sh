@@ -54,13 +54,14 @@ check 'the second VPC works' pings vpc2-public 172.16.0.1
 check_not 'without a peering: from vpc1 to vpc2' pings vpc1-public 172.16.1.2 1
 check_not 'without a peering: from vpc2 to vpc1' pings vpc2-public 10.0.1.2 1
 check_not 'without a peering: the web server' fetch vpc2-public http://10.0.1.2:8080
-forward=$(sysctl -n net.ipv4.ip_forward)
+# (net.ipv4.ip_forward also sets what each interface has, and that is put back)
+sysctl -a -r '^net\.ipv4\.(ip_forward|conf\..*\.forwarding)$' >"$scratch/forwarding"
 need iptables -P FORWARD ACCEPT
 need sysctl -qw net.ipv4.ip_forward=1
 check_not 'without a peering, host forwards everything: from vpc1 to vpc2' pings vpc1-public 172.16.1.2 1
 check_not 'without a peering, host forwards everything: from vpc2 to vpc1' pings vpc2-public 10.0.1.2 1
 check_not 'without a peering, host forwards everything: TCP' fetch vpc2-public http://10.0.1.2:8080
-need sysctl -qw "net.ipv4.ip_forward=$forward"
+need sysctl -q -p "$scratch/forwarding"
 
 # The peering.
 check 'peer create' alice vpcctl peer create --vpc1 vpc1 --vpc2 vpc2

@@ -18,8 +18,9 @@ typedef enum ApplyMode {
     APPLY_CONVERGE, /* makes what is missing, removes what is there, goes on after a failure and reports the first */
 } ApplyMode;
 
-/* Carries out the steps in order. ERROR_CONFLICT for something foreign in the way, ERROR_KERNEL for the rest; the message
- * names the step's object and what the kernel said. Nothing is undone here: the caller applies the plan of the way back. */
+/* Carries out the steps in order and ends in the host's namespace. ERROR_CONFLICT for something foreign in the way,
+ * ERROR_KERNEL for the rest; the message names the step's object and what the kernel said. Nothing is undone here: the
+ * caller applies the plan of the way back. */
 int kernel_apply(Kernel *kernel, const Plan *plan, ApplyMode mode, Failure *failure);
 
 /* --- looking (observe.c) --- */

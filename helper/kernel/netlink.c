@@ -207,7 +207,9 @@ static int visit_link(const struct nlmsghdr *header, void *data) {
         return 0;
     const struct ifinfomsg *info = nlmsg_data(header);
     const struct nlattr *alias = nlmsg_find_attr((struct nlmsghdr *)(uintptr_t)header, sizeof(*info), IFLA_IFALIAS);
-    *link = (Link){ .index = info->ifi_index, .flags = info->ifi_flags, .ours = alias && nla_strcmp(alias, LINK_ALIAS) == 0 };
+    *link = (Link){
+        .index = info->ifi_index, .flags = info->ifi_flags, .ours = alias && nla_strcmp(alias, LINK_ALIAS) == 0,
+    };
     return 0;
 }
 

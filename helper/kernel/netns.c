@@ -180,8 +180,8 @@ int netns_route(NetnsPool *pool, Netns *netns, Netlink **ret) {
     return 0;
 }
 
-/* The directory as a mount of its own that is shared, so that what is bound below it is seen everywhere. Under ip-netns's
- * own lock: without, parallel makers stack mounts (iproute2, ip/ipnetns.c, netns_add()). */
+/* The directory as a mount of its own that is shared, so that what is bound below it is seen everywhere. Under the lock
+ * of ip-netns: without, parallel makers stack mounts (iproute2, ip/ipnetns.c, netns_add()). */
 static int prepare_directory(void) {
     if (mkdir(NETNS_DIRECTORY, 0755) == 0)
         (void)chmod(NETNS_DIRECTORY, 0755); /* whatever our umask says: everybody lists namespaces */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
-/* Named network namespaces as ip-netns(8) keeps them: a file under /run/netns with the namespace bound over it. The pool
- * knows which namespace the process is in, so that consecutive steps in one namespace do not switch. Single threaded. */
+/* Named network namespaces as ip-netns(8) keeps them: a file under /run/netns with the namespace bound over it. The
+ * pool knows which namespace the process is in, so that consecutive steps in one do not switch. Single threaded. */
 
 #include "kernel/netlink.h"
 
@@ -46,8 +46,8 @@ int netns_route(NetnsPool *pool, Netns *netns, Netlink **ret);
  * crash left behind does not count. */
 int netns_create(NetnsPool *pool, const char *name, bool replace);
 
-/* Takes the file away and with it, when nothing is in it any more, the namespace. -ENOENT when there is none; with stray,
- * a plain file that a crash left behind goes too. */
+/* Takes the file away and with it, when nothing is in it any more, the namespace. -ENOENT when there is none; with
+ * stray, a plain file that a crash left behind goes too. */
 int netns_remove(NetnsPool *pool, const char *name, bool stray);
 
 /* Back to the host's namespace, and closes all but that one. */

@@ -16,8 +16,8 @@ typedef struct NftWorker {
 
 /* Starts one in the host's namespace, unless there is one; it keeps nothing of the caller's but its end of a socket. */
 int nft_worker_start(NftWorker *worker, int host_netns);
-/* Runs the commands in that namespace as one transaction. On failure *why may have the reason in nft's words; -EPIPE means
- * that the worker died or hung and has been dismissed. The text must be safe to run twice. */
+/* Runs the commands in that namespace as one transaction. On failure *why may have the reason in nft's words; -EPIPE
+ * means that the worker died or hung and has been dismissed. The text must be safe to run twice. */
 int nft_worker_run(NftWorker *worker, int netns, const char *text, char **why);
 /* Lets it go and does not wait, since the kernel takes its time to close nft's sockets. */
 void nft_worker_dismiss(NftWorker *worker);

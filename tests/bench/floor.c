@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The least that a VPC of two subnets costs: its namespaces, links, addresses and routes made straight with libnl, without
- * rules, settings, checks, service or bus. What benchmarks of vpcctl are held against.
+/* The least that a VPC of two subnets costs: its namespaces, links, addresses and routes made straight with libnl,
+ * without rules, settings, checks, service or bus. What benchmarks of vpcctl are held against.
  *
  *     cc -D_GNU_SOURCE floor.c -o floor $(pkg-config --cflags --libs libnl-3.0 libnl-route-3.0)
  *     floor create NAME; floor delete NAME      (as root, NAME of up to 11 letters, prints milliseconds) */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* helper/kernel against a real kernel: plans of the pure core go in, what can be seen from outside is checked. For root on
- * a throw-away machine: tests/lab .../kernel-smoke. Prints TAP. */
+/* helper/kernel against a real kernel: plans of the pure core go in, what can be seen from outside is checked. For root
+ * on a throw-away machine: tests/lab .../kernel-smoke. Prints TAP. */
 
 #include "core/plan.h"
 #include "kernel/kernel.h"
@@ -77,24 +77,26 @@ static Subnet *make_subnet(const char *name, unsigned id, const char *cidr, cons
     return subnet;
 }
 
-static Vpc *make_vpc(const char *name, unsigned id) {
+static Vpc *make_vpc(const char *name, unsigned id, const char *cidr) {
     Vpc *vpc = calloc(1, sizeof(*vpc));
     require(vpc != NULL, "memory");
     vpc->name = strdup(name);
     vpc->id = id;
     vpc->host_access = true;
-    require(cidr_parse("10.0.0.0/16", &vpc->cidr) == 0 &&
-                    vpc_add_subnet(vpc, make_subnet("public", 1, "10.0.1.0/24", "10.0.1.2", SUBNET_PUBLIC)) == 0 &&
-                    vpc_add_subnet(vpc, make_subnet("private", 2, "10.0.2.0/24", "10.0.2.2", SUBNET_PRIVATE)) == 0,
-            "vpc");
+    require(cidr_parse(cidr, &vpc->cidr) == 0, "vpc");
     return vpc;
 }
 
-static void plan_of_vpc(Model *model, Draft *draft, Plan *there, Plan *back) {
-    draft->model = model;
-    require(draft_add_vpc(draft, make_vpc("vpc1", 0)) == 0 && plan_make(draft, false, there) == 0 &&
-                    plan_make(draft, true, back) == 0,
-            "plan");
+static Vpc *make_vpc_of_two(void) {
+    Vpc *vpc = make_vpc("vpc1", 0, "10.0.0.0/16");
+    require(vpc_add_subnet(vpc, make_subnet("public", 1, "10.0.1.0/24", "10.0.1.2", SUBNET_PUBLIC)) == 0 &&
+                    vpc_add_subnet(vpc, make_subnet("private", 2, "10.0.2.0/24", "10.0.2.2", SUBNET_PRIVATE)) == 0,
+            "subnets");
+    return vpc;
+}
+
+static void make_plans(const Draft *draft, Plan *there, Plan *back) {
+    require(plan_make(draft, false, there) == 0 && plan_make(draft, true, back) == 0, "plan");
 }
 
 static int apply(Kernel *kernel, const Plan *plan, ApplyMode mode, ErrorCode *code) {
@@ -140,7 +142,8 @@ static void check_way_there_and_back(Tap *tap, Kernel *kernel, const Plan *there
     bool seen = observe_in_the_way(kernel, there, &way) == 0 && streq_null(way, "namespace vpc1");
     ok(tap, seen, "then in the way: %s", way);
     free(way);
-    ok(tap, apply(kernel, there, APPLY_STRICT, &code) < 0 && code == ERROR_CONFLICT, "strict: a second time is a conflict");
+    ok(tap, apply(kernel, there, APPLY_STRICT, &code) < 0 && code == ERROR_CONFLICT,
+            "strict: a second time is a conflict");
     ok(tap, in_host_namespace(), "in the host's namespace after a failure");
     shell("ip -n vpc1-public link del eth0; ip -n vpc1 route del default; nft delete table inet vpcctl");
     ok(tap, apply(kernel, there, APPLY_CONVERGE, NULL) == 0 && reachable(), "converge: mended what was broken");
@@ -182,16 +185,19 @@ static void check_strangers(Tap *tap, Kernel *kernel, const Plan *there, const P
     ErrorCode code;
 
     shell("touch /run/netns/vpc1 && chmod 0 /run/netns/vpc1");
-    ok(tap, apply(kernel, there, APPLY_STRICT, &code) < 0 && code == ERROR_CONFLICT, "strict: a left-over file is in the way");
+    ok(tap, apply(kernel, there, APPLY_STRICT, &code) < 0 && code == ERROR_CONFLICT,
+            "strict: a left-over file is in the way");
     ok(tap, apply(kernel, there, APPLY_CONVERGE, NULL) == 0 && reachable(), "converge: it is not");
     apply(kernel, back, APPLY_STRICT, NULL);
     shell("touch /run/netns/vpc1");
     ok(tap, apply(kernel, back, APPLY_CONVERGE, NULL) == 0 && nothing_left(), "converge: and it goes");
 
     shell("ip link add vpc-vpc1 type veth peer name other");
-    ok(tap, apply(kernel, there, APPLY_STRICT, &code) < 0 && code == ERROR_CONFLICT, "strict: a foreign link is a conflict");
+    ok(tap, apply(kernel, there, APPLY_STRICT, &code) < 0 && code == ERROR_CONFLICT,
+            "strict: a foreign link is a conflict");
     ok(tap, apply(kernel, back, APPLY_CONVERGE, &code) < 0 && code == ERROR_CONFLICT, "converge: it is not taken away");
-    ok(tap, shell("ip link show vpc-vpc1 >/dev/null && ip link del vpc-vpc1") && nothing_left(), "it is still there, all else gone");
+    ok(tap, shell("ip link show vpc-vpc1 >/dev/null && ip link del vpc-vpc1") && nothing_left(),
+            "it is still there, all else gone");
 
     ok(tap, shell("echo 'a text, no namespace' >/run/netns/vpc1-public") &&
                     apply(kernel, back, APPLY_CONVERGE, &code) < 0 && code == ERROR_CONFLICT &&
@@ -211,10 +217,11 @@ static void check_host_route(Tap *tap, Kernel *kernel) {
         { "10.30.0.0/16", "10.30.1.0/24" }, /* a route to nowhere */
         { "127.3.0.0/16", "127.0.0.0/8 dev lo" },
     };
-    shell("ip link set lo up; ip link add t0 type veth peer name t1; ip link set t0 up; ip addr add 192.0.2.1/24 dev t0;"
-          "ip link set t1 up; ip route add 10.20.0.0/16 dev t0; ip route add 0.0.0.0/1 dev t0; ip route add 128.0.0.0/1 dev t0;"
-          "ip route add blackhole 10.30.1.0/24; ip link add vpc-z type veth peer name z; ip link set vpc-z alias vpcctl up;"
-          "ip link set z up; ip route add 10.0.0.0/16 dev vpc-z");
+    shell("ip link set lo up; ip link add t0 type veth peer name t1; ip link set t0 up; ip link set t1 up;"
+          "ip addr add 192.0.2.1/24 dev t0; ip route add 10.20.0.0/16 dev t0;"
+          "ip route add 0.0.0.0/1 dev t0; ip route add 128.0.0.0/1 dev t0; ip route add blackhole 10.30.1.0/24;"
+          "ip link add vpc-z type veth peer name z; ip link set vpc-z alias vpcctl up; ip link set z up;"
+          "ip route add 10.0.0.0/16 dev vpc-z");
     for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
         Cidr cidr;
         char *answer = NULL;
@@ -231,13 +238,36 @@ static bool connections_are(int n) {
     return shell("test $(ip netns exec vpc1 cat /proc/net/nf_conntrack | grep -c icmp) = %d", n);
 }
 
+static void check_peering(Tap *tap, Kernel *kernel) {
+    _cleanup_draft_ Draft draft = {};
+    _cleanup_plan_ Plan there = {}, back = {};
+    Model model = {};
+    Vpc *other = make_vpc("vpc2", 1, "172.16.0.0/16");
+    Peering *peering = calloc(1, sizeof(*peering));
+
+    require(peering != NULL, "memory");
+    peering->vpcs[0] = strdup("vpc1");
+    peering->vpcs[1] = strdup("vpc2");
+    draft.model = &model;
+    require(vpc_add_subnet(other, make_subnet("web", 1, "172.16.1.0/24", "172.16.1.2", SUBNET_PUBLIC)) == 0 &&
+                    draft_add_vpc(&draft, make_vpc_of_two()) == 0 && draft_add_vpc(&draft, other) == 0 &&
+                    draft_add_peering(&draft, peering) == 0,
+            "peering");
+    make_plans(&draft, &there, &back);
+    ok(tap, apply(kernel, &there, APPLY_STRICT, NULL) == 0, "two VPCs and a peering are made");
+    ok(tap, shell("ip netns exec vpc1-public ping -c 1 -W 1 172.16.1.2 >/dev/null"), "one reaches the other");
+    ok(tap, apply(kernel, &there, APPLY_CONVERGE, NULL) == 0, "converge: changes nothing");
+    ok(tap, apply(kernel, &back, APPLY_STRICT, NULL) == 0 && nothing_left(), "removed, and nothing is left");
+}
+
 /* Takes ICMP away from one of two subnets' endpoints, and then a subnet. */
 static void check_cut(Tap *tap, Kernel *kernel, Draft *draft) {
     Vpc *vpc = draft->vpcs[0].after;
     Step step = { .kind = STEP_CUT, .netns = vpc->name, .vpc = vpc };
     Plan cut = { .steps = &step, .n_steps = 1 };
 
-    shell("ip netns exec vpc1-public ping -c 1 10.0.2.2 >/dev/null; ip netns exec vpc1-public ping -c 1 10.0.0.1 >/dev/null;"
+    shell("ip netns exec vpc1-public ping -c 1 10.0.2.2 >/dev/null;"
+          "ip netns exec vpc1-public ping -c 1 10.0.0.1 >/dev/null;"
           "ping -c 1 10.0.2.2 >/dev/null; ping -c 1 10.0.1.2 >/dev/null");
     ok(tap, connections_are(4), "four connections");
     ok(tap, apply(kernel, &cut, APPLY_STRICT, NULL) == 0 && connections_are(4), "without a change none is cut");
@@ -256,7 +286,8 @@ static void check_cut(Tap *tap, Kernel *kernel, Draft *draft) {
     Vpc *smaller = vpc_copy(vpc);
     vpc_remove_subnet(smaller, "private");
     step.vpc = smaller;
-    ok(tap, apply(kernel, &cut, APPLY_STRICT, NULL) == 0 && connections_are(1), "without the subnet only the one to the router stays");
+    ok(tap, apply(kernel, &cut, APPLY_STRICT, NULL) == 0 && connections_are(1),
+            "without the subnet only the one to the router stays");
     vpc_free(smaller);
 }
 
@@ -275,10 +306,12 @@ static void check_rules(Tap *tap, Kernel *kernel) {
 
     Step steps[] = { { .kind = STEP_RULES, .text = bad } };
     Plan plan = { .steps = steps, .n_steps = 1 };
-    ok(tap, apply(kernel, &plan, APPLY_STRICT, &code) < 0 && code == ERROR_KERNEL && shell("! nft list table inet t 2>/dev/null"),
+    ok(tap, apply(kernel, &plan, APPLY_STRICT, &code) < 0 && code == ERROR_KERNEL &&
+            shell("! nft list table inet t 2>/dev/null"),
             "rules that are wrong change nothing");
     steps[0].text = big;
-    ok(tap, apply(kernel, &plan, APPLY_STRICT, NULL) == 0 && shell("nft list set inet t s | grep -q 192.0.2.1"),
+    ok(tap, apply(kernel, &plan, APPLY_STRICT, NULL) == 0 &&
+            shell("nft get element inet t s '{ 192.0.2.1 }' >/dev/null"),
             "%zu bytes of rules", size);
     shell("nft delete table inet t");
     free(big);
@@ -331,7 +364,9 @@ int main(int argc, char **argv) {
 
     require(getuid() == 0 && kernel_new(&kernel) == 0, "root and a kernel");
     require(access("/run/netns", F_OK) != 0 || nothing_left(), "not a throw-away machine");
-    plan_of_vpc(&model, &draft, &there, &back);
+    draft.model = &model;
+    require(draft_add_vpc(&draft, make_vpc_of_two()) == 0, "vpc");
+    make_plans(&draft, &there, &back);
     if (argc > 1 && streq(argv[1], "profile")) {
         print_profile(kernel, &there);
         print_profile(kernel, &back);
@@ -346,6 +381,7 @@ int main(int argc, char **argv) {
     apply(kernel, &there, APPLY_STRICT, NULL);
     check_cut(&tap, kernel, &draft);
     apply(kernel, &back, APPLY_STRICT, NULL);
+    check_peering(&tap, kernel);
     check_time(&tap, kernel, &there, &back);
     check_broken_off(&tap, kernel, &there, &back);
     ok(&tap, count_descriptors() == descriptors, "no descriptor is left open");

@@ -372,8 +372,8 @@ static void make_vpc(Builder *builder, const Vpc *vpc) {
     /* The rules that keep the uplink from the host come before it. */
     link_uplink_host(vpc, uplink.link);
     set_link(uplink.peer_link, LINK_UPLINK);
-    add_rules(builder, NULL, nftgen_host_base());
-    add_rules(builder, NULL, nftgen_host_uplink(vpc, false));
+    _cleanup_free_ char *base = keep(builder, nftgen_host_base()), *element = keep(builder, nftgen_host_uplink(vpc, false));
+    add_rules(builder, NULL, base && element ? format("%s%s", base, element) : NULL);
     add(builder, uplink);
     add_sysctl(builder, NULL, format("ipv6/conf/%s/disable_ipv6", uplink.link), "1");
     add_address(builder, NULL, uplink.link, host, 31);
@@ -495,7 +495,8 @@ static void change_vpc(Builder *builder, const Vpc *from, const Vpc *to) {
     if (from->host_access != to->host_access)
         change_host_route(builder, to, from->host_access);
     /* The new rules are in force, so nothing that is cut here can start again. */
-    if (cut || policies_change || peers_change || (nat_changes && from->nat_interface))
+    if (cut || policies_change || peers_change || (nat_changes && from->nat_interface) ||
+            (from->host_access && !to->host_access))
         add(builder, (Step){ .kind = STEP_CUT, .netns = copy(builder, to->name), .vpc = to });
 }
 

@@ -16,12 +16,18 @@
 
 extern char **environ;
 
-/* What says how to talk to the person at the terminal. vpcd refuses others. */
+/* What says how to talk to the person at the terminal: the names that vpcd takes. It refuses the whole call for any
+ * other, such as an odd LC_something, so those are left out here. */
 static bool variable_is_passed(const char *variable) {
-    static const char *const names[] = { "TERM=", "COLORTERM=", "NO_COLOR=", "LANG=", "LC_" };
+    static const char *const names[] = { "TERM", "COLORTERM", "NO_COLOR", "LANG", "LANGUAGE", "TZ", "COLUMNS", "LINES" };
+    size_t length = strcspn(variable, "=");
 
+    if (variable[length] != '=')
+        return false;
+    if (length > 3 && strncmp(variable, "LC_", 3) == 0)
+        return strspn(variable, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") == length;
     for (size_t i = 0; i < ELEMENTSOF(names); i++)
-        if (strncmp(variable, names[i], strlen(names[i])) == 0)
+        if (strlen(names[i]) == length && strncmp(variable, names[i], length) == 0)
             return true;
     return false;
 }
@@ -38,8 +44,12 @@ static int append_environment(sd_bus_message *call) {
     if (r >= 0)
         r = sd_bus_message_open_container(call, SD_BUS_TYPE_ARRAY, "s");
     for (char **variable = environ; r >= 0 && *variable; variable++)
-        if (variable_is_passed(*variable))
+        if (variable_is_passed(*variable)) {
             r = sd_bus_message_append(call, "s", *variable);
+            /* D-Bus carries UTF-8 only. A value in another encoding is of no use to the program anyway. */
+            if (r == -EINVAL)
+                r = 0;
+        }
     for (unsigned open = 4; r >= 0 && open > 0; open--)
         r = sd_bus_message_close_container(call);
     return r;
@@ -80,7 +90,7 @@ static int start(Context *context, int control) {
     if (r >= 0)
         r = append_environment(call);
     if (r == -EINVAL)
-        return report_usage(context, "an argument or variable is no valid UTF-8 text");
+        return report_usage(context, "an argument is no valid UTF-8 text");
     if (r < 0)
         return report_errno(context, r, "call");
     return call_send(context, call, NULL);

@@ -23,7 +23,6 @@ static const Column in_full[] = {
     { "address", "Address", CELL_PLAIN },
     { "namespace", "Namespace", CELL_PLAIN },
     { "firewall", "Firewall policy", CELL_PLAIN },
-    { "endpoints", "Endpoints", CELL_PLAIN },
 };
 
 int subnet_add(Context *context) {

@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Bash completion for vpcctl(1). Commands and options come from "vpcctl help --list", so they are always those of the
-# vpcctl that is installed; names come from its lists. "__vpcctl" is asked with the password agent off and errors hidden.
+# vpcctl that is installed; names come from its lists. Needs nothing but bash itself.
 
+# Names only, never a question and never an error in the middle of the line that is being typed.
 __vpcctl() {
-    command vpcctl --no-legend --no-ask-password "$@" 2>/dev/null
+    command vpcctl "$@" --no-legend --no-ask-password 2>/dev/null </dev/null
 }
 
-# The value of option $1 among the words typed so far.
+# The value that option $1 has among the words so far; bash makes "--vpc=a" three words.
 __vpcctl_given() {
     local i
-    for ((i = 1; i < cword; i++)); do
-        case ${words[i]} in
-            "$1") echo "${words[i + 1]}"; return ;;
-            "$1"=*) echo "${words[i]#*=}"; return ;;
-        esac
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        [[ ${COMP_WORDS[i]} == "$1" ]] || continue
+        [[ ${COMP_WORDS[i + 1]} == = ]] && ((i++))
+        echo "${COMP_WORDS[i + 1]}"
+        return
     done
 }
 
@@ -31,76 +32,97 @@ __vpcctl_values() {
     esac
 }
 
-# VPC/SUBNET for the commands that are about a subnet that exists.
-__vpcctl_positional() {
+# What the command "$1" can be about, as one word.
+__vpcctl_subjects() {
     case $1 in
-        subnet\ add | subnet\ create) __vpcctl_values VPC | sed 's|$|/|' ;;
-        subnet\ * | firewall\ apply | firewall\ show | firewall\ clear | firewall\ delete | deploy\ webserver | exec)
+        'subnet add' | 'subnet create') __vpcctl_values VPC | sed 's|$|/|' ;;
+        'subnet show' | 'subnet delete' | 'firewall apply' | 'firewall show' | 'firewall clear' | 'firewall delete' | \
+            'deploy webserver' | exec)
             __vpcctl subnet list | awk '{ print $1 "/" $2 }'
             ;;
-        deploy\ show | deploy\ stop | deploy\ delete) __vpcctl deploy list | awk '{ print $1 "/" $2 "/" $3 }' ;;
-        vpc\ show | vpc\ delete | nat\ * | peer\ *) __vpcctl_values VPC ;;
+        'deploy show' | 'deploy stop' | 'deploy delete') __vpcctl deploy list | awk '{ print $1 "/" $2 "/" $3 }' ;;
+        'vpc show' | 'vpc delete' | 'subnet list' | 'nat enable' | 'nat disable' | 'nat delete' | 'nat show' | 'peer '* | \
+            'firewall list' | 'deploy list')
+            __vpcctl_values VPC
+            ;;
     esac
 }
 
-_vpcctl() {
-    local cur prev words cword split
-    _init_completion -s -n :/ || return
+# The program of exec and its arguments, of which $1 is the first word.
+__vpcctl_program() {
+    if declare -F _command_offset >/dev/null; then
+        _command_offset "$1"
+    elif ((COMP_CWORD == $1)); then
+        mapfile -t COMPREPLY < <(compgen -c -- "${COMP_WORDS[COMP_CWORD]}")
+    else
+        __vpcctl_files -f
+    fi
+}
 
-    local -a command=()
-    local i
-    for ((i = 1; i < cword; i++)); do
-        # What follows "--" is a program with its own completion.
-        if [[ ${words[i]} == -- ]]; then
-            _command_offset $((i + 1))
+__vpcctl_files() {
+    compopt -o filenames 2>/dev/null
+    mapfile -t COMPREPLY < <(compgen "$1" -- "$cur")
+}
+
+__vpcctl_words() {
+    mapfile -t COMPREPLY < <(compgen -W "$1" -- "$cur")
+}
+
+_vpcctl() {
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} i
+    COMPREPLY=()
+    if [[ $cur == = ]]; then
+        cur=
+    elif [[ $prev == = ]]; then
+        prev=${COMP_WORDS[COMP_CWORD - 2]}
+    fi
+
+    # The noun and the verb: the first words that are no options.
+    local -a words=()
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        if [[ ${words[0]-} == exec ]] && [[ ${COMP_WORDS[i]} == -- || ${COMP_WORDS[i]} == [a-z]*/* ]]; then
+            ((COMP_CWORD > i + 1)) && [[ ${COMP_WORDS[i + 1]} == -- ]] && ((i++))
+            __vpcctl_program $((i + 1))
             return
         fi
-        [[ ${words[i]} == -* ]] || ((${#command[@]} > 1)) || command+=("${words[i]}")
+        [[ ${COMP_WORDS[i]} == -* ]] || words+=("${COMP_WORDS[i]}")
     done
 
     # Lines of "noun verb<TAB>--option=KIND --flag".
-    local list line options=
+    local list command options= line_command line_options verbs
     list=$(__vpcctl help --list) || return
-    local nouns verbs
-    nouns=$(cut -f1 <<<"$list" | cut -d' ' -f1 | sort -u)
-    if ((${#command[@]} == 0)); then
-        COMPREPLY=($(compgen -W "$nouns --help --version --json" -- "$cur"))
+    if ((${#words[@]} == 0)); then
+        __vpcctl_words "$(cut -f1 <<<"$list" | cut -d' ' -f1 | sort -u) --help --version --json"
         return
     fi
-    verbs=$(cut -f1 <<<"$list" | awk -v noun="${command[0]}" '$1 == noun && NF > 1 { print $2 }')
-    [[ $verbs ]] || command=("${command[0]}")
-    if [[ $verbs ]] && ((${#command[@]} == 1)); then
-        COMPREPLY=($(compgen -W "$verbs --help" -- "$cur"))
+    verbs=$(cut -f1 <<<"$list" | awk -v noun="${words[0]}" '$1 == noun && NF > 1 { print $2 }')
+    if [[ $verbs ]] && ((${#words[@]} == 1)); then
+        __vpcctl_words "$verbs --help"
         return
     fi
-    while IFS=$'\t' read -r line options; do
-        [[ $line == "${command[*]}" ]] && break
-        options=
+    command=${words[0]}${verbs:+ ${words[1]}}
+    while IFS=$'\t' read -r line_command line_options; do
+        [[ $line_command == "$command" ]] && options=$line_options
     done <<<"$list"
     [[ $options ]] || return
 
-    # The value of an option: which kind is it of?
     local option kind=
     for option in $options; do
-        [[ $prev == "${option%%=*}" && $option == *=* ]] && kind=${option#*=}
+        [[ $option == "$prev="* ]] && kind=${option#*=}
     done
     case $kind in
-        '') ;;
-        FILE) _filedir; return ;;
-        DIRECTORY) _filedir -d; return ;;
+        FILE) __vpcctl_files -f ;;
+        DIRECTORY) __vpcctl_files -d ;;
+        ?*) __vpcctl_words "$(__vpcctl_values "$kind" "$(__vpcctl_given --vpc)" "$(__vpcctl_given --subnet)")" ;;
         *)
-            COMPREPLY=($(compgen -W "$(__vpcctl_values "$kind" "$(__vpcctl_given --vpc)" "$(__vpcctl_given --subnet)")" \
-                -- "$cur"))
-            return
+            if [[ $cur == -* ]]; then
+                __vpcctl_words "$(for option in $options; do echo "${option%%=*}"; done)"
+            else
+                __vpcctl_words "$(__vpcctl_subjects "$command")"
+                [[ ${COMPREPLY[0]-} == */ ]] && compopt -o nospace 2>/dev/null
+            fi
             ;;
     esac
-    $split && return
-
-    if [[ $cur == -* ]]; then
-        COMPREPLY=($(compgen -W "$(for option in $options; do echo "${option%%=*}"; done)" -- "$cur"))
-    else
-        COMPREPLY=($(compgen -W "$(__vpcctl_positional "${command[*]}")" -- "$cur"))
-        [[ ${COMPREPLY[0]-} == */ ]] && compopt -o nospace
-    fi
-} &&
-    complete -F _vpcctl vpcctl
+    return 0
+}
+complete -F _vpcctl vpcctl

@@ -192,7 +192,7 @@ readonly service=org.vpcctl.Vpcd1 object=/org/vpcctl/Vpcd1 manager=org.vpcctl.Vp
 call() {
     local user=$1
     shift
-    timeout 60 as "$user" busctl --system call "$service" "$object" "$manager" "$@"
+    timeout 60 as "$user" busctl --system call -- "$service" "$object" "$manager" "$@"
 }
 
 # json_has FILTER: standard input is JSON for which this Python expression over "data" is true.

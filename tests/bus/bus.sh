@@ -124,7 +124,7 @@ like 'bad input is InvalidArgs' "$(gdbus call --system --dest $service --object-
 
 # ---- Killed. ----
 ping_log=$scratch/ping
-at vpc1-public ping -n -i 0.05 -w 60 8.8.8.8 >"$ping_log" 2>&1 &
+ip netns exec vpc1-public ping -n -i 0.05 -w 60 8.8.8.8 >"$ping_log" 2>&1 &
 ping=$!
 for round in 1 2 3; do
     old=$(systemctl show -P MainPID vpcd.service)

@@ -34,7 +34,7 @@ need eventually 5 pgrep -x -f 'sleep 4711'
 # One that hides from its parent, and one that root put there.
 as alice vpcctl exec --vpc vpc1 --subnet private -- sh -c 'setsid sleep 4712 & sleep 4713' >"$scratch/exec2" 2>&1 &
 need eventually 5 pgrep -x -f 'sleep 4712'
-at vpc1-public sleep 4714 &
+ip netns exec vpc1-public sleep 4714 &
 root=$!
 at vpc1-public curl -sS --max-time 3 http://8.8.8.8/ >/dev/null
 

@@ -35,8 +35,8 @@ run sh -c 'kill -TERM $$'
 is 'ended by a signal: 128 + its number' $? 143
 run sh -c 'kill -KILL $$'
 is 'killed: 137' $? 137
-refuse 'a program that is not there' 126,127,203 'nosuchprogram&&no such' run nosuchprogram
-refuse 'a program that is not executable' 126,127,203 'passwd' run /etc/passwd
+refuse 'a program that is not there' 2,126,127 'nosuchprogram&&no such' run nosuchprogram
+refuse 'a program that is not executable' 2,126,127 'passwd' run /etc/passwd
 is 'output of many lines in order' "$(run seq 20000 | md5sum)" "$(seq 20000 | md5sum)"
 
 # Signals. interrupt SIGNAL: a running exec gets it; prints its exit status; the program must be gone.

@@ -8,7 +8,7 @@ serve() {
     local namespace=$1
     shift
     : >"$scratch/server"
-    at "$namespace" "$flow" serve "$@" >"$scratch/server" 2>&1 &
+    ip netns exec "$namespace" "$flow" serve "$@" >"$scratch/server" 2>&1 &
     server=$!
     eventually 5 grep -q ready "$scratch/server"
 }
@@ -16,13 +16,13 @@ serve() {
 # connects NAMESPACE ADDRESS PORT
 # shellcheck disable=SC2317
 connects() {
-    at "$1" timeout 2 bash -c "exec 3<>/dev/tcp/$2/$3" 2>/dev/null
+    at "$1" timeout 0.7 bash -c "exec 3<>/dev/tcp/$2/$3" 2>/dev/null
 }
 
 # The policy in $scratch/policy.json becomes the one of vpc1/public.
 policy() {
     cat >"$scratch/policy.json"
-    alice vpcctl firewall apply --vpc vpc1 --subnet public --policy "$scratch/policy.json"
+    alice vpcctl firewall apply --vpc vpc1 --subnet public --policy "$scratch/policy.json" >/dev/null
 }
 
 need alice vpcctl vpc create --name vpc1 --cidr 10.0.0.0/16
@@ -52,9 +52,9 @@ for from in vpc1-private vpc2-public; do
     done
     check_not "ping is shut from $from" pings "$from" 10.0.1.2 1
 done
-check '8080 is open from the host' timeout 2 bash -c 'exec 3<>/dev/tcp/10.0.1.2/8080'
-check_not '22 is shut from the host' timeout 2 bash -c 'exec 3<>/dev/tcp/10.0.1.2/22'
-check_not '9000 is shut from the host' timeout 2 bash -c 'exec 3<>/dev/tcp/10.0.1.2/9000'
+check '8080 is open from the host' timeout 0.7 bash -c 'exec 3<>/dev/tcp/10.0.1.2/8080'
+check_not '22 is shut from the host' timeout 0.7 bash -c 'exec 3<>/dev/tcp/10.0.1.2/22'
+check_not '9000 is shut from the host' timeout 0.7 bash -c 'exec 3<>/dev/tcp/10.0.1.2/9000'
 check_not 'ping is shut from the host' ping -q -c 1 -W 1 10.0.1.2
 check 'its own connections get their replies: TCP inside the VPC' connects vpc1-public 10.0.2.2 7000
 check 'its own connections get their replies: TCP to the internet' fetch vpc1-public http://8.8.8.8/

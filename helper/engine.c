@@ -312,7 +312,7 @@ static int recover(Engine *engine) {
         return 0;
     }
     sd_journal_print(LOG_NOTICE, "vpcd ended during a change; it is %s", forward ? "finished now" : "undone now");
-    r = plan_make(&draft, !forward, &plan);
+    r = plan_make_converging(&draft, !forward, &plan);
     if (r < 0)
         return r;
     if (plan.n_stop_units > 0)

@@ -377,6 +377,21 @@ Address vpc_gateway(const Vpc *vpc) {
     return gateway;
 }
 
+bool firewall_equal(const Firewall *a, const Firewall *b) {
+    if (!a || !b)
+        return a == b;
+    if (memcmp(a->defaults, b->defaults, sizeof(a->defaults)) != 0 || a->n_rules != b->n_rules)
+        return false;
+    for (size_t i = 0; i < a->n_rules; i++) {
+        const Rule *x = &a->rules[i], *y = &b->rules[i];
+
+        if (x->direction != y->direction || x->protocol != y->protocol || x->port_first != y->port_first ||
+                x->port_last != y->port_last || x->action != y->action || !cidr_equal(&x->peer, &y->peer))
+            return false;
+    }
+    return true;
+}
+
 static bool protocol_matches(Protocol protocol, uint8_t number) {
     switch (protocol) {
     case PROTOCOL_TCP:

@@ -160,6 +160,9 @@ const char *peering_other(const Peering *peering, const char *vpc);
 /* The VPC's router address: the first of its block. */
 Address vpc_gateway(const Vpc *vpc);
 
+/* Both may be NULL: no policy. */
+bool firewall_equal(const Firewall *a, const Firewall *b);
+
 /* The verdict of a policy on a new connection, from the subnet's view: the other side and the destination port
  * (0 where the protocol has none). protocol is an IPPROTO_ number. A NULL policy allows. */
 Action firewall_verdict(const Firewall *firewall, Direction direction, uint8_t protocol, const Address *peer,

@@ -6,63 +6,209 @@
 
 #define COMMENT "made by vpcd, see vpcctl(1); changes by hand are lost"
 
-/* Adds "elements = { a, b }" around what `one` writes for each element; nothing at all when there is none, since nft
- * has no empty list. */
-typedef struct List {
-    Text *text;
-    size_t n;
-} List;
-
-static void list_next(List *list) {
-    text_add(list->text, "%s", list->n++ ? ",\n\t\t\t" : "\t\telements = {\n\t\t\t");
-}
-
-static void list_end(List *list) {
-    if (list->n)
-        text_add(list->text, "\n\t\t}\n");
-}
-
 #define FOREACH_SUBNET(vpc, subnet)                                                                                    \
     for (size_t _s = 0; _s < (vpc)->n_subnets; _s++)                                                                   \
         for (const Subnet *subnet = (vpc)->subnets[_s]; subnet; subnet = NULL)
 
-/* --- a router: who may be on which port --- */
+/* --- a router: tables, empty sets and the rules, which are the same for every VPC but for two names --- */
 
-static void add_bridge_table(Text *text, const Vpc *vpc) {
-    List list = { text, 0 };
+static void add_base(Text *text, const Vpc *vpc) {
+    Address host = uplink_address(vpc, 0);
+    char address[ADDRESS_TEXT_MAX];
+    LinkName bridge;
 
-    text_add(text, "table bridge " NFT_TABLE " {\n\tcomment \"" COMMENT "\"\n\n");
-    text_add(text, "\tset bound4 {\n\t\ttype ifname . ether_addr . ipv4_addr\n");
-    FOREACH_SUBNET(vpc, subnet) {
-        for (size_t i = 0; i < subnet->n_endpoints; i++) {
-            const Endpoint *endpoint = subnet->endpoints[i];
-            Mac mac = mac_from_address(&endpoint->address);
-            char mac_text[MAC_TEXT_MAX], address[ADDRESS_TEXT_MAX];
-            LinkName port;
-
-            list_next(&list);
-            text_add(text, "\"%s\" . %s . %s", link_port(endpoint, port), mac_format(&mac, mac_text),
-                    address_format(&endpoint->address, address));
-        }
-    }
-    list_end(&list);
-    /* Everything else, be it IPv6, VLAN-tagged, DHCP or LLC, meets the policy. In ARP both senders, of the frame and of
-     * the claim, have to be the port's own. */
-    text_add(text, "\t}\n\n"
+    link_bridge(vpc, bridge);
+    /* Who may be on which port. Everything else, be it IPv6, VLAN-tagged, DHCP or LLC, meets the policy. In ARP both
+     * senders, of the frame and of the claim, have to be the port's own. */
+    text_add(text, "table bridge " NFT_TABLE " {\n"
+                   "\tcomment \"" COMMENT "\"\n\n"
+                   "\tset bound4 {\n\t\ttype ifname . ether_addr . ipv4_addr\n\t}\n\n"
                    "\tchain prerouting {\n"
                    "\t\ttype filter hook prerouting priority -300; policy drop;\n"
                    "\t\tether type ip iifname . ether saddr . ip saddr @bound4 accept\n"
                    "\t\tether type arp iifname . ether saddr . arp saddr ip @bound4 "
                    "iifname . arp saddr ether . arp saddr ip @bound4 accept\n"
                    "\t}\n}\n");
+
+    /* natted4: who may leave by the uplink. peers4: which addresses are behind which peering link. egress4, ingress4: the
+     * policy of a subnet as a sender and as a receiver; a policy's "return" goes on to the next question. */
+    text_add(text, "table inet " NFT_TABLE " {\n"
+                   "\tcomment \"" COMMENT "\"\n\n"
+                   "\tset natted4 {\n\t\ttype ipv4_addr\n\t\tflags interval\n\t}\n\n"
+                   "\tset peers4 {\n\t\ttype ifname . ipv4_addr\n\t\tflags interval\n\t}\n\n"
+                   "\tmap egress4 {\n\t\ttype ipv4_addr : verdict\n\t\tflags interval\n\t}\n\n"
+                   "\tmap ingress4 {\n\t\ttype ipv4_addr : verdict\n\t\tflags interval\n\t}\n\n"
+                   "\tchain to_subnet {\n\t\tip daddr vmap @ingress4\n\t\taccept\n\t}\n\n");
+    /* The sender's policy first, then where it goes: to another subnet, a peer, or out. */
+    text_add(text, "\tchain from_subnet {\n"
+                   "\t\tip saddr vmap @egress4\n"
+                   "\t\toifname \"%s\" jump to_subnet\n"
+                   "\t\toifname . ip daddr @peers4 accept\n"
+                   "\t\toifname \"" LINK_UPLINK "\" ip daddr != 169.254.0.0/16 ip saddr @natted4 accept\n"
+                   "\t\treject with icmpx admin-prohibited\n\t}\n\n",
+            bridge);
+    /* A peer is let in with its own addresses only, and only to our subnets: that makes peering not transitive. */
+    text_add(text, "\tchain forward {\n"
+                   "\t\ttype filter hook forward priority filter; policy drop;\n"
+                   "\t\tct state vmap { established : accept, related : accept, invalid : drop }\n"
+                   "\t\tiifname \"%s\" jump from_subnet\n"
+                   "\t\toifname \"%s\" iifname . ip saddr @peers4 jump to_subnet\n",
+            bridge, bridge);
+    if (vpc->host_access)
+        text_add(text, "\t\toifname \"%s\" iifname \"" LINK_UPLINK "\" ip saddr %s jump to_subnet\n", bridge,
+                address_format(&host, address));
+    text_add(text, "\t}\n\n"
+                   "\tchain input {\n"
+                   "\t\ttype filter hook input priority filter; policy drop;\n"
+                   "\t\tct state vmap { established : accept, related : accept, invalid : drop }\n"
+                   "\t\tiifname { \"lo\", \"%s\", \"" LINK_UPLINK "\" } icmp type echo-request accept\n"
+                   "\t}\n\n"
+                   "\tchain postrouting {\n"
+                   "\t\ttype nat hook postrouting priority srcnat; policy accept;\n"
+                   "\t\toifname \"" LINK_UPLINK "\" ip saddr @natted4 masquerade\n"
+                   "\t}\n}\n",
+            bridge);
 }
 
-/* --- a router: who may talk to whom --- */
+/* --- a router: what is in the sets --- */
 
-static void add_rule(Text *text, const Rule *rule) {
+/* A VPC at one end of the change: as it was, or as it will be. */
+typedef struct View {
+    const Draft *draft;
+    const Vpc *vpc; /* NULL: not there, so nothing is in its sets */
+    bool reverse;   /* for draft_see_*() */
+} View;
+
+/* "add element FAMILY vpcctl SET { a, b }", or delete; nothing at all without an element, since nft has no empty list. */
+typedef struct List {
+    Text *text;
+    const char *verb, *set;
+    size_t n;
+} List;
+
+static void list_next(List *list) {
+    if (list->n++)
+        text_add(list->text, ", ");
+    else
+        text_add(list->text, "%s element %s { ", list->verb, list->set);
+}
+
+static void list_end(List *list) {
+    if (list->n)
+        text_add(list->text, " }\n");
+}
+
+/* Each of these lists what is in a set for view `a` and not for view `b`. */
+
+static void list_bound(List *list, const View *a, const View *b) {
+    FOREACH_SUBNET(a->vpc, subnet) {
+        const Subnet *other = b->vpc ? vpc_subnet(b->vpc, subnet->name) : NULL;
+
+        for (size_t i = 0; i < subnet->n_endpoints; i++) {
+            const Endpoint *endpoint = subnet->endpoints[i];
+            Mac mac = mac_from_address(&endpoint->address);
+            char mac_text[MAC_TEXT_MAX], address[ADDRESS_TEXT_MAX];
+            LinkName port;
+
+            if (other && subnet_endpoint(other, endpoint->name))
+                continue;
+            list_next(list);
+            text_add(list->text, "\"%s\" . %s . %s", link_port(endpoint, port), mac_format(&mac, mac_text),
+                    address_format(&endpoint->address, address));
+        }
+    }
+}
+
+static bool is_natted(const Vpc *vpc, const Subnet *subnet) {
+    return vpc->nat_interface && subnet->type == SUBNET_PUBLIC;
+}
+
+static void list_natted(List *list, const View *a, const View *b) {
+    FOREACH_SUBNET(a->vpc, subnet) {
+        const Subnet *other = b->vpc ? vpc_subnet(b->vpc, subnet->name) : NULL;
+        char cidr[CIDR_TEXT_MAX];
+
+        if (!is_natted(a->vpc, subnet) || (other && is_natted(b->vpc, other)))
+            continue;
+        list_next(list);
+        text_add(list->text, "%s", cidr_format(&subnet->cidr, cidr));
+    }
+}
+
+static void list_policies(List *list, const View *a, const View *b, Direction direction) {
+    FOREACH_SUBNET(a->vpc, subnet) {
+        const Subnet *other = b->vpc ? vpc_subnet(b->vpc, subnet->name) : NULL;
+        char cidr[CIDR_TEXT_MAX];
+
+        if (!subnet->firewall || (other && other->firewall))
+            continue;
+        list_next(list);
+        text_add(list->text, "%s : jump %s_%u", cidr_format(&subnet->cidr, cidr), direction_name(direction),
+                subnet->id);
+    }
+}
+
+static void list_egress(List *list, const View *a, const View *b) {
+    list_policies(list, a, b, DIRECTION_EGRESS);
+}
+
+static void list_ingress(List *list, const View *a, const View *b) {
+    list_policies(list, a, b, DIRECTION_INGRESS);
+}
+
+typedef struct ListPeers {
+    List *list;
+    const View *a, *b;
+} ListPeers;
+
+static int list_peer(const Peering *peering, void *data) {
+    const ListPeers *peers = data;
+    const View *a = peers->a, *b = peers->b;
+    const char *other_name = peering_other(peering, a->vpc->name);
+    const Vpc *other = draft_see_vpc(a->draft, other_name, a->reverse);
+    char cidr[CIDR_TEXT_MAX];
+    LinkName link;
+
+    if (!other || (b->vpc && draft_see_peering(b->draft, peering->vpcs[0], peering->vpcs[1], b->reverse)))
+        return 0;
+    list_next(peers->list);
+    text_add(peers->list->text, "\"%s\" . %s", link_peer(other_name, peering->id, link),
+            cidr_format(&other->cidr, cidr));
+    return 0;
+}
+
+static void list_peers(List *list, const View *a, const View *b) {
+    ListPeers peers = { list, a, b };
+
+    (void)draft_each_peering(a->draft, a->vpc->name, a->reverse, list_peer, &peers);
+}
+
+static void add_elements(Text *text, const char *verb, const View *a, const View *b) {
+    static const struct {
+        const char *set;
+        void (*list)(List *list, const View *a, const View *b);
+    } sets[] = {
+        { "bridge " NFT_TABLE " bound4", list_bound },
+        { "inet " NFT_TABLE " natted4", list_natted },
+        { "inet " NFT_TABLE " peers4", list_peers },
+        { "inet " NFT_TABLE " egress4", list_egress },
+        { "inet " NFT_TABLE " ingress4", list_ingress },
+    };
+
+    for (size_t i = 0; a->vpc && i < ELEMENTSOF(sets); i++) {
+        List list = { text, verb, sets[i].set, 0 };
+
+        sets[i].list(&list, a, b);
+        list_end(&list);
+    }
+}
+
+/* --- a router: policies --- */
+
+static void add_rule(Text *text, const Subnet *subnet, const Rule *rule) {
     char cidr[CIDR_TEXT_MAX];
 
-    text_add(text, "\t\t");
+    text_add(text, "add rule inet " NFT_TABLE " %s_%u ", direction_name(rule->direction), subnet->id);
     if (rule->peer.address.family != AF_UNSPEC)
         text_add(text, "%s %s %s ", rule->peer.address.family == AF_INET6 ? "ip6" : "ip",
                 rule->direction == DIRECTION_INGRESS ? "saddr" : "daddr", cidr_format(&rule->peer, cidr));
@@ -72,136 +218,75 @@ static void add_rule(Text *text, const Rule *rule) {
         text_add(text, "meta l4proto %s ", protocol_name(rule->protocol));
     else if (rule->protocol != PROTOCOL_ALL)
         text_add(text, "%s dport %u-%u ", protocol_name(rule->protocol), rule->port_first, rule->port_last);
-    /* "return" goes on to the next question, which is the other side's policy. */
     text_add(text, "%s\n", rule->action == ACTION_ALLOW ? "return" : "drop");
 }
 
-static void add_policy_chain(Text *text, const Subnet *subnet, Direction direction) {
+/* Fills the subnet's two chains, which are there and empty. */
+static void add_policy(Text *text, const Subnet *subnet) {
     const Firewall *firewall = subnet->firewall;
 
-    text_add(text, "\tchain %s_%u {\n", direction_name(direction), subnet->id);
-    for (size_t i = 0; i < firewall->n_rules; i++)
-        if (firewall->rules[i].direction == direction)
-            add_rule(text, &firewall->rules[i]);
-    text_add(text, "\t\t%s\n\t}\n\n", firewall->defaults[direction] == ACTION_ALLOW ? "return" : "drop");
+    for (int direction = 0; direction < _DIRECTION_MAX; direction++) {
+        for (size_t i = 0; i < firewall->n_rules; i++)
+            if ((int)firewall->rules[i].direction == direction)
+                add_rule(text, subnet, &firewall->rules[i]);
+        text_add(text, "add rule inet " NFT_TABLE " %s_%u %s\n", direction_name((Direction)direction), subnet->id,
+                firewall->defaults[direction] == ACTION_ALLOW ? "return" : "drop");
+    }
 }
 
-static void add_policy_map(Text *text, const Vpc *vpc, Direction direction) {
-    List list = { text, 0 };
-
-    text_add(text, "\tmap %s4 {\n\t\ttype ipv4_addr : verdict\n\t\tflags interval\n", direction_name(direction));
-    FOREACH_SUBNET(vpc, subnet) {
-        char cidr[CIDR_TEXT_MAX];
-
-        if (!subnet->firewall)
-            continue;
-        list_next(&list);
-        text_add(text, "%s : jump %s_%u", cidr_format(&subnet->cidr, cidr), direction_name(direction), subnet->id);
-    }
-    list_end(&list);
-    text_add(text, "\t}\n\n");
+static void add_chains(Text *text, const char *verb, const Subnet *subnet) {
+    for (int direction = 0; direction < _DIRECTION_MAX; direction++)
+        text_add(text, "%s chain inet " NFT_TABLE " %s_%u\n", verb, direction_name((Direction)direction), subnet->id);
 }
 
-typedef struct AddPeer {
-    const Draft *draft;
-    bool reverse;
-    const Vpc *vpc;
-    List list;
-} AddPeer;
+/* Chains of policies that are new or differ. */
+static void add_policies(Text *text, const View *from, const View *to) {
+    FOREACH_SUBNET(to->vpc, subnet) {
+        const Subnet *old = from->vpc ? vpc_subnet(from->vpc, subnet->name) : NULL;
 
-static int add_peer(const Peering *peering, void *data) {
-    AddPeer *add = data;
-    const char *other_name = peering_other(peering, add->vpc->name);
-    const Vpc *other = draft_see_vpc(add->draft, other_name, add->reverse);
-    char cidr[CIDR_TEXT_MAX];
-    LinkName link;
-
-    if (!other)
-        return 0;
-    list_next(&add->list);
-    text_add(add->list.text, "\"%s\" . %s", link_peer(other_name, peering->id, link), cidr_format(&other->cidr, cidr));
-    return 0;
+        if (!subnet->firewall || (old && firewall_equal(old->firewall, subnet->firewall)))
+            continue;
+        add_chains(text, old && old->firewall ? "flush" : "add", subnet);
+        add_policy(text, subnet);
+    }
 }
 
-static void add_inet_table(Text *text, const Draft *draft, const Vpc *vpc, bool reverse) {
-    AddPeer peers = { draft, reverse, vpc, { text, 0 } };
-    List list = { text, 0 };
-    Address host = uplink_address(vpc, 0);
-    char address[ADDRESS_TEXT_MAX];
-    LinkName bridge;
+static void delete_policies(Text *text, const View *from, const View *to) {
+    FOREACH_SUBNET(from->vpc, subnet) {
+        const Subnet *kept = vpc_subnet(to->vpc, subnet->name);
 
-    link_bridge(vpc, bridge);
-    text_add(text, "table inet " NFT_TABLE " {\n\tcomment \"" COMMENT "\"\n\n");
-
-    text_add(text, "\tset public4 {\n\t\ttype ipv4_addr\n\t\tflags interval\n");
-    FOREACH_SUBNET(vpc, subnet) {
-        char cidr[CIDR_TEXT_MAX];
-
-        if (subnet->type != SUBNET_PUBLIC)
-            continue;
-        list_next(&list);
-        text_add(text, "%s", cidr_format(&subnet->cidr, cidr));
+        if (subnet->firewall && !(kept && kept->firewall)) {
+            add_chains(text, "flush", subnet);
+            add_chains(text, "delete", subnet);
+        }
     }
-    list_end(&list);
-    text_add(text, "\t}\n\n\tset peers4 {\n\t\ttype ifname . ipv4_addr\n\t\tflags interval\n");
-    (void)draft_each_peering(draft, vpc->name, reverse, add_peer, &peers);
-    list_end(&peers.list);
-    text_add(text, "\t}\n\n");
-
-    FOREACH_SUBNET(vpc, subnet) {
-        if (!subnet->firewall)
-            continue;
-        add_policy_chain(text, subnet, DIRECTION_EGRESS);
-        add_policy_chain(text, subnet, DIRECTION_INGRESS);
-    }
-    add_policy_map(text, vpc, DIRECTION_EGRESS);
-    add_policy_map(text, vpc, DIRECTION_INGRESS);
-
-    text_add(text, "\tchain to_subnet {\n\t\tip daddr vmap @ingress4\n\t\taccept\n\t}\n\n");
-
-    /* The sender's policy first, then where it goes: to another subnet, a peer, or out. */
-    text_add(text, "\tchain from_subnet {\n"
-                   "\t\tip saddr vmap @egress4\n"
-                   "\t\toifname \"%s\" jump to_subnet\n"
-                   "\t\toifname . ip daddr @peers4 accept\n", bridge);
-    if (vpc->nat_interface)
-        text_add(text, "\t\toifname \"" LINK_UPLINK "\" ip daddr != 169.254.0.0/16 ip saddr @public4 accept\n");
-    text_add(text, "\t\treject with icmpx admin-prohibited\n\t}\n\n");
-
-    /* A peer is let in with its own addresses only, and only to our subnets: that makes peering not transitive. */
-    text_add(text, "\tchain forward {\n"
-                   "\t\ttype filter hook forward priority filter; policy drop;\n"
-                   "\t\tct state vmap { established : accept, related : accept, invalid : drop }\n"
-                   "\t\tiifname \"%s\" jump from_subnet\n"
-                   "\t\toifname \"%s\" iifname . ip saddr @peers4 jump to_subnet\n", bridge, bridge);
-    if (vpc->host_access)
-        text_add(text, "\t\toifname \"%s\" iifname \"" LINK_UPLINK "\" ip saddr %s jump to_subnet\n", bridge,
-                address_format(&host, address));
-    text_add(text, "\t}\n\n");
-
-    text_add(text, "\tchain input {\n"
-                   "\t\ttype filter hook input priority filter; policy drop;\n"
-                   "\t\tct state vmap { established : accept, related : accept, invalid : drop }\n"
-                   "\t\tiifname { \"lo\", \"%s\", \"" LINK_UPLINK "\" } icmp type echo-request accept\n"
-                   "\t}\n", bridge);
-    if (vpc->nat_interface)
-        text_add(text, "\n\tchain postrouting {\n"
-                       "\t\ttype nat hook postrouting priority srcnat; policy accept;\n"
-                       "\t\toifname \"" LINK_UPLINK "\" ip saddr @public4 masquerade\n"
-                       "\t}\n");
-    text_add(text, "}\n");
 }
 
 /* "add" before "delete", so that the transaction holds whether or not the table is there. */
 #define REPLACE(family) "add table " family " " NFT_TABLE "\ndelete table " family " " NFT_TABLE "\n"
 
 char *nftgen_router(const Draft *draft, const Vpc *vpc, bool reverse) {
+    View nothing = { draft, NULL, reverse }, view = { draft, vpc, reverse };
     Text text;
 
     text_begin(&text);
     text_add(&text, REPLACE("bridge") REPLACE("inet"));
-    add_bridge_table(&text, vpc);
-    add_inet_table(&text, draft, vpc, reverse);
+    add_base(&text, vpc);
+    add_policies(&text, &nothing, &view);
+    add_elements(&text, "add", &view, &nothing);
+    return text_end(&text);
+}
+
+char *nftgen_router_change(const Draft *draft, const Vpc *from, const Vpc *to, bool reverse) {
+    View old = { draft, from, !reverse }, new = { draft, to, reverse };
+    Text text;
+
+    text_begin(&text);
+    /* A chain comes before the element that leads to it, and goes after it. */
+    add_elements(&text, "delete", &old, &new);
+    delete_policies(&text, &old, &new);
+    add_policies(&text, &old, &new);
+    add_elements(&text, "add", &new, &old);
     return text_end(&text);
 }
 

@@ -9,6 +9,11 @@
 /* Every rule of a VPC's router, both tables, replaced in one transaction. NULL without memory. */
 char *nftgen_router(const Draft *draft, const Vpc *vpc, bool reverse);
 
+/* From the rules of `from` to those of `to`, as one transaction that costs what differs: elements of sets, and the chains of
+ * policies. Holds only while the kernel has what `from` says. "" when nothing differs. reverse: `to` is the draft's old
+ * VPC. Whether the host has access is part of the fixed rules, so that needs nftgen_router(). */
+char *nftgen_router_change(const Draft *draft, const Vpc *from, const Vpc *to, bool reverse);
+
 /* The host's table with its empty sets; loading it again changes no element. */
 char *nftgen_host_base(void);
 char *nftgen_host_remove(void);

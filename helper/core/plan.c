@@ -50,6 +50,7 @@ void plan_clear(Plan *plan) {
 typedef struct Builder {
     const Draft *draft;
     bool reverse; /* from the draft's new objects to its old ones */
+    bool whole;   /* rules are replaced rather than changed: nothing is assumed of what the kernel has */
     Plan plan;
     bool failed;
 } Builder;
@@ -440,26 +441,11 @@ static bool change_subnets(Builder *builder, const Vpc *from, const Vpc *to) {
     return cut;
 }
 
-static bool firewalls_equal(const Firewall *a, const Firewall *b) {
-    if (!a || !b)
-        return a == b;
-    if (memcmp(a->defaults, b->defaults, sizeof(a->defaults)) != 0 || a->n_rules != b->n_rules)
-        return false;
-    for (size_t i = 0; i < a->n_rules; i++) {
-        const Rule *x = &a->rules[i], *y = &b->rules[i];
-
-        if (x->direction != y->direction || x->protocol != y->protocol || x->port_first != y->port_first ||
-                x->port_last != y->port_last || x->action != y->action || !cidr_equal(&x->peer, &y->peer))
-            return false;
-    }
-    return true;
-}
-
 static bool policies_differ(const Vpc *from, const Vpc *to) {
     for (size_t i = 0; i < to->n_subnets; i++) {
         const Subnet *old = vpc_subnet(from, to->subnets[i]->name);
 
-        if (old && !firewalls_equal(old->firewall, to->subnets[i]->firewall))
+        if (old && !firewall_equal(old->firewall, to->subnets[i]->firewall))
             return true;
     }
     return false;
@@ -475,28 +461,36 @@ static bool peering_touches(const Draft *draft, const char *vpc) {
     return false;
 }
 
+/* The router's rules from one to the other; no step when nothing differs. */
+static void change_rules(Builder *builder, const Vpc *from, const Vpc *to) {
+    char *text;
+
+    if (builder->whole || from->host_access != to->host_access) {
+        add_rules(builder, to->name, nftgen_router(builder->draft, to, builder->reverse));
+        return;
+    }
+    text = nftgen_router_change(builder->draft, from, to, builder->reverse);
+    if (text && !*text)
+        free(text);
+    else
+        add_rules(builder, to->name, text);
+}
+
 static void change_vpc(Builder *builder, const Vpc *from, const Vpc *to) {
     bool nat_changes = !streq_null(from->nat_interface, to->nat_interface);
-    bool peers_change = peering_touches(builder->draft, to->name);
-    bool policies_change = policies_differ(from, to);
-    bool endpoints_change = false;
-    size_t steps_before = builder->plan.n_steps;
     bool cut;
 
     if (nat_changes && from->nat_interface)
         unmake_nat(builder, from, true);
     cut = change_subnets(builder, from, to);
-    endpoints_change = builder->plan.n_steps != steps_before && to->n_subnets + from->n_subnets > 0;
-
-    if (nat_changes || peers_change || policies_change || endpoints_change || from->host_access != to->host_access)
-        add_rules(builder, to->name, nftgen_router(builder->draft, to, builder->reverse));
+    change_rules(builder, from, to);
     if (nat_changes && to->nat_interface)
         make_nat(builder, to);
     if (from->host_access != to->host_access)
         change_host_route(builder, to, from->host_access);
     /* The new rules are in force, so nothing that is cut here can start again. */
-    if (cut || policies_change || peers_change || (nat_changes && from->nat_interface) ||
-            (from->host_access && !to->host_access))
+    if (cut || policies_differ(from, to) || peering_touches(builder->draft, to->name) ||
+            (nat_changes && from->nat_interface) || (from->host_access && !to->host_access))
         add(builder, (Step){ .kind = STEP_CUT, .netns = copy(builder, to->name), .vpc = to });
 }
 
@@ -509,8 +503,8 @@ static const Vpc *vpc_to(const Builder *builder, const DraftVpc *pair) {
 }
 
 /* Order: first what is new and alone, then links that go, what stays and changes, links that come, and last what goes. */
-int plan_make(const Draft *draft, bool reverse, Plan *ret) {
-    Builder builder = { .draft = draft, .reverse = reverse };
+static int make_plan(const Draft *draft, bool reverse, bool whole, Plan *ret) {
+    Builder builder = { .draft = draft, .reverse = reverse, .whole = whole };
 
     for (size_t i = 0; i < draft->n_vpcs; i++)
         if (!vpc_from(&builder, &draft->vpcs[i]) && vpc_to(&builder, &draft->vpcs[i]))
@@ -548,6 +542,14 @@ int plan_make(const Draft *draft, bool reverse, Plan *ret) {
     }
     *ret = builder.plan;
     return 0;
+}
+
+int plan_make(const Draft *draft, bool reverse, Plan *ret) {
+    return make_plan(draft, reverse, reverse, ret);
+}
+
+int plan_make_converging(const Draft *draft, bool reverse, Plan *ret) {
+    return make_plan(draft, reverse, true, ret);
 }
 
 /* --- text --- */

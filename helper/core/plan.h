@@ -49,8 +49,11 @@ typedef struct Plan {
 void plan_clear(Plan *plan);
 #define _cleanup_plan_ _cleanup_(plan_clear)
 
-/* From draft's old objects to its new ones (or the way back with reverse). -ENOMEM only. */
+/* From draft's old objects to its new ones (or the way back with reverse). -ENOMEM only. Forward, the rules are changed from
+ * what the old objects say; on the way back they are replaced whole, since nobody knows how far the way there went. */
 int plan_make(const Draft *draft, bool reverse, Plan *ret);
+/* The same with whole rules in both directions: for a start after a kill. */
+int plan_make_converging(const Draft *draft, bool reverse, Plan *ret);
 
 /* One step a line, for goldens, --dry-run and logs. */
 char *plan_format(const Plan *plan);

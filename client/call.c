@@ -146,7 +146,8 @@ static const struct {
 } foreign[] = {
     { SD_BUS_ERROR_SERVICE_UNKNOWN, false, EXIT_UNREACHABLE, "vpcd is not installed, or D-Bus has not read its files" },
     { SD_BUS_ERROR_NAME_HAS_NO_OWNER, false, EXIT_UNREACHABLE, "is vpcd installed?" },
-    { "org.freedesktop.DBus.Error.Spawn.", true, EXIT_UNREACHABLE, "see 'journalctl -u vpcd' for why it did not start" },
+    { "org.freedesktop.DBus.Error.Spawn.", true, EXIT_UNREACHABLE,
+            "see 'journalctl -u vpcd' for why it did not start" },
     { "org.freedesktop.DBus.Error.TimedOut", false, EXIT_UNREACHABLE,
             "see 'journalctl -u vpcd' for why it did not start" },
     { "org.freedesktop.systemd1.", true, EXIT_UNREACHABLE, "see 'systemctl status vpcd' for why it did not start" },
@@ -201,8 +202,8 @@ int call_send(Context *context, sd_bus_message *call, sd_bus_message **ret_reply
             return report_errno(context, r, "call");
         agent_wait(context);
     }
-    r = sd_bus_call(context->bus, call, (changes ? VPCD_CALL_TIMEOUT_SEC : READ_TIMEOUT_SEC) * USEC_PER_SEC, &error,
-            ret_reply);
+    r = sd_bus_call(
+            context->bus, call, (changes ? VPCD_CALL_TIMEOUT_SEC : READ_TIMEOUT_SEC) * USEC_PER_SEC, &error, ret_reply);
     if (changes)
         /* It has asked what there was to ask, and its terminal is ours again. */
         agent_stop(context);
@@ -211,8 +212,8 @@ int call_send(Context *context, sd_bus_message *call, sd_bus_message **ret_reply
     return EXIT_DONE;
 }
 
-static int call_new_arguments(Context *context, const char *method, sd_bus_message **ret, const char *types,
-        va_list arguments) {
+static int call_new_arguments(
+        Context *context, const char *method, sd_bus_message **ret, const char *types, va_list arguments) {
     _cleanup_message_ sd_bus_message *call = NULL;
     int status, r;
 
@@ -478,16 +479,16 @@ static char *object_path(ObjectKind kind, const char *const names[]) {
 }
 
 /* Negative errno with the bus's error, if it came from there. */
-static int get_properties(Context *context, ObjectKind kind, const char *const names[], sd_bus_error *error,
-        json_object **ret) {
+static int get_properties(
+        Context *context, ObjectKind kind, const char *const names[], sd_bus_error *error, json_object **ret) {
     _cleanup_message_ sd_bus_message *call = NULL, *reply = NULL;
     _cleanup_free_ char *path = object_path(kind, names);
     int r;
 
     if (!path)
         return -ENOMEM;
-    r = sd_bus_message_new_method_call(context->bus, &call, VPCD_BUS_NAME, path, "org.freedesktop.DBus.Properties",
-            "GetAll");
+    r = sd_bus_message_new_method_call(
+            context->bus, &call, VPCD_BUS_NAME, path, "org.freedesktop.DBus.Properties", "GetAll");
     if (r >= 0)
         r = sd_bus_message_append(call, "s", objects[kind].interface);
     if (r >= 0)
@@ -519,8 +520,8 @@ static int report_missing(Context *context, ObjectKind kind, const char *const n
     case OBJECT_PEERING:
         return report_error(context, objects[kind].missing, "VPCs %s and %s are not peered", names[0], names[1]);
     default:
-        return report_error(context, objects[kind].missing, "there is no workload %s in %s/%s", names[2], names[0],
-                names[1]);
+        return report_error(
+                context, objects[kind].missing, "there is no workload %s in %s/%s", names[2], names[0], names[1]);
     }
 }
 

@@ -17,8 +17,8 @@ int call_open(Context *context);
 /* Ends agent and connection. */
 void call_close(Context *context);
 
-/* A call of a method of the Manager with its first arguments; more may be appended. Opens the bus, and for a method that
- * changes something starts the password agent. A status. */
+/* A call of a method of the Manager with its first arguments; more may be appended. Opens the bus, and for a method
+ * that changes something starts the password agent. A status. */
 int call_new(Context *context, const char *method, sd_bus_message **ret, const char *types, ...);
 
 /* Sends it and waits for the answer; ret_reply may be NULL. A status. */

@@ -67,8 +67,8 @@ typedef struct Verb {
     const char *verb;  /* NULL: the noun alone is the command */
     const char *alias; /* another word for the verb, or NULL */
     const char *help;
-    bool takes_command;   /* what follows the names is a program with its arguments */
-    Parameter parameters[7]; /* the positional ones in their order */
+    bool takes_command;           /* what follows the names is a program with its arguments */
+    Parameter parameters[7];      /* the positional ones in their order */
     int (*run)(Context *context); /* a status */
 } Verb;
 
@@ -76,14 +76,14 @@ typedef struct Verb {
 struct Context {
     const Verb *verb;
     const char *values[_OPTION_MAX]; /* NULL: not given; a flag that was given is "" */
-    bool json_expected; /* while the command line is being parsed: --json is somewhere in it */
+    bool json_expected;              /* while the command line is being parsed: --json is somewhere in it */
     char **command;                  /* with takes_command: program and arguments, NULL at the end; borrowed */
     size_t n_command;
     char **parts; /* copies that values point into, from VPC/SUBNET */
     size_t n_parts;
-    sd_bus *bus;   /* NULL until the first call */
-    pid_t agent;   /* pkttyagent, or 0 */
-    int agent_fd;  /* which it closes when it is ready, or -1 */
+    sd_bus *bus;  /* NULL until the first call */
+    pid_t agent;  /* pkttyagent, or 0 */
+    int agent_fd; /* which it closes when it is ready, or -1 */
 };
 
 static inline bool context_given(const Context *context, OptionId option) {
@@ -96,7 +96,8 @@ unsigned context_number(const Context *context, OptionId option);
 /* The names that the command is about, joined by '/': "vpc1/public". "" when there are none, NULL without memory. */
 char *context_subject(const Context *context);
 
-/* Says what failed: "vpcctl: what: why" and a hint, or with --json one object. hint may be NULL. Returns exit_status. */
+/* Says what failed: "vpcctl: what: why" and a hint, or with --json one object. hint may be NULL. Returns exit_status.
+ */
 int report(const Context *context, const char *error_name, int exit_status, const char *why, const char *hint);
 
 /* The same, with name, exit status and hint of the error table. */

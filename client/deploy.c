@@ -35,8 +35,8 @@ static const char *workload_name(const Context *context) {
     return context_given(context, OPTION_NAME) ? context->values[OPTION_NAME] : NAME_DEFAULT;
 }
 
-/* Sets "state" of the workloads, which are found by unit, from the service manager's answer: a(ssssssouso), of which the
- * first is the unit and the fourth its active state. */
+/* Sets "state" of the workloads, which are found by unit, from the service manager's answer: a(ssssssouso), of which
+ * the first is the unit and the fourth its active state. */
 static void read_states(sd_bus_message *reply, json_object *by_unit) {
     const char *unit, *state;
     int r = sd_bus_message_enter_container(reply, SD_BUS_TYPE_ARRAY, "(ssssssouso)");
@@ -97,8 +97,8 @@ int deploy_webserver(Context *context) {
         if (root < 0)
             return report_usage(context, "--root %s: %s", directory, strerror(errno));
     }
-    status = call_new(context, "DeployWebserver", &call, "ssq", names[0], names[1],
-            (int)context_number(context, OPTION_PORT));
+    status = call_new(
+            context, "DeployWebserver", &call, "ssq", names[0], names[1], (int)context_number(context, OPTION_PORT));
     if (status != EXIT_DONE)
         return status;
     r = sd_bus_message_open_container(call, SD_BUS_TYPE_ARRAY, "{sv}");

@@ -19,7 +19,8 @@ extern char **environ;
 /* What says how to talk to the person at the terminal: the names that vpcd takes. It refuses the whole call for any
  * other, such as an odd LC_something, so those are left out here. */
 static bool variable_is_passed(const char *variable) {
-    static const char *const names[] = { "TERM", "COLORTERM", "NO_COLOR", "LANG", "LANGUAGE", "TZ", "COLUMNS", "LINES" };
+    static const char *const names[] = { "TERM", "COLORTERM", "NO_COLOR", "LANG", "LANGUAGE", "TZ", "COLUMNS",
+        "LINES" };
     size_t length = strcspn(variable, "=");
 
     if (variable[length] != '=')
@@ -55,8 +56,8 @@ static int append_environment(sd_bus_message *call) {
     return r;
 }
 
-/* A program that is named by a path from here is meant from here; the one that starts it is somewhere else. Names without
- * a slash are left to it. NULL without memory. */
+/* A program that is named by a path from here is meant from here; the one that starts it is somewhere else. Names
+ * without a slash are left to it. NULL without memory. */
 static char *program_path(const char *program) {
     _cleanup_free_ char *here = NULL;
     char *path;

@@ -104,8 +104,8 @@ int firewall_apply(Context *context) {
     r = append_rules(call, firewall);
     if (r >= 0)
         r = policy.has_subnet
-                ? sd_bus_message_append(call, "a{sv}", 1, "subnet-cidr", "s", cidr_format(&policy.subnet, cidr))
-                : sd_bus_message_append(call, "a{sv}", 0);
+                    ? sd_bus_message_append(call, "a{sv}", 1, "subnet-cidr", "s", cidr_format(&policy.subnet, cidr))
+                    : sd_bus_message_append(call, "a{sv}", 0);
     if (r < 0)
         return report_errno(context, r, "call");
     status = call_send(context, call, NULL);
@@ -168,8 +168,8 @@ static int read_rules(sd_bus_message *reply, Firewall *firewall) {
 }
 
 /* A row of the text table. NULL without memory. */
-static json_object *rule_row(const char *direction, const char *action, const char *protocol, const char *port,
-        const char *peer) {
+static json_object *rule_row(
+        const char *direction, const char *action, const char *protocol, const char *port, const char *peer) {
     const char *const cells[] = { direction, action, protocol, port, peer };
     _cleanup_json_ json_object *row = json_object_new_object();
 
@@ -197,8 +197,8 @@ static json_object *row_of_rule(const Rule *rule) {
         port = NULL;
         return NULL;
     }
-    return rule_row(direction_name(rule->direction), action_name(rule->action), protocol_name(rule->protocol), port,
-            peer);
+    return rule_row(
+            direction_name(rule->direction), action_name(rule->action), protocol_name(rule->protocol), port, peer);
 }
 
 /* For people: the rules in the order in which they are tried, each direction ending in its default. */
@@ -211,9 +211,10 @@ static int show_as_table(Context *context, const Firewall *firewall) {
 
             if (i < firewall->n_rules && firewall->rules[i].direction != (Direction)direction)
                 continue;
-            row = i < firewall->n_rules ? row_of_rule(&firewall->rules[i])
-                                        : rule_row(direction_name((Direction)direction),
-                                                  action_name(firewall->defaults[direction]), "all", "-", "any (default)");
+            row = i < firewall->n_rules
+                          ? row_of_rule(&firewall->rules[i])
+                          : rule_row(direction_name((Direction)direction), action_name(firewall->defaults[direction]),
+                                    "all", "-", "any (default)");
             if (!row || json_object_array_add(rows, row) < 0) {
                 json_object_put(row);
                 return report_errno(context, -ENOMEM, "output");
@@ -269,8 +270,8 @@ int firewall_show(Context *context) {
 
 int firewall_clear(Context *context) {
     _cleanup_free_ char *subject = context_subject(context);
-    int status = call_method(context, "ClearFirewall", NULL, "ssa{sv}", context->values[OPTION_VPC],
-            context->values[OPTION_SUBNET], 0);
+    int status = call_method(
+            context, "ClearFirewall", NULL, "ssa{sv}", context->values[OPTION_VPC], context->values[OPTION_SUBNET], 0);
 
     if (status != EXIT_DONE)
         return status;

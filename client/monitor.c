@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Prints changes as they are made. The bus delivers signals that are addressed to us whoever sends them, and sd-bus does
- * not compare the sender with a well-known name's owner: we do, and the owner must be root. */
+/* Prints changes as they are made. The bus delivers signals that are addressed to us whoever sends them, and sd-bus
+ * does not compare the sender with a well-known name's owner: we do, and the owner must be root. */
 
 #include "call.h"
 #include "client.h"
@@ -108,8 +108,8 @@ static int changed(sd_bus_message *message, void *data, sd_bus_error *error) {
 static int disconnected(sd_bus_message *message, void *data, sd_bus_error *error) {
     Monitor *watch = data;
 
-    sd_event_exit(watch->event, report(watch->context, SD_BUS_ERROR_DISCONNECTED, EXIT_UNREACHABLE,
-                                        "the system bus went away", NULL));
+    sd_event_exit(watch->event,
+            report(watch->context, SD_BUS_ERROR_DISCONNECTED, EXIT_UNREACHABLE, "the system bus went away", NULL));
     return 0;
 }
 

@@ -59,8 +59,8 @@ int peer_show(Context *context) {
 
 int peer_delete(Context *context) {
     _cleanup_free_ char *subject = context_subject(context);
-    int status = call_method(context, "DeletePeering", NULL, "ssa{sv}", context->values[OPTION_VPC1],
-            context->values[OPTION_VPC2], 0);
+    int status = call_method(
+            context, "DeletePeering", NULL, "ssa{sv}", context->values[OPTION_VPC1], context->values[OPTION_VPC2], 0);
 
     if (status != EXIT_DONE)
         return status;

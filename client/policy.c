@@ -215,8 +215,8 @@ static int parse_ports(const char *text, const char *where, Rule *rule, Failure 
         last = port_digits(&rest);
     }
     if (first == 0 || last == 0 || *rest)
-        return invalid(failure, "%sport is a number from 1 to 65535, a range as \"8000-8100\", or \"any\", not '%s'", where,
-                text);
+        return invalid(failure, "%sport is a number from 1 to 65535, a range as \"8000-8100\", or \"any\", not '%s'",
+                where, text);
     if (first > last)
         return invalid(failure, "%sport: the range %s goes backwards", where, text);
     rule->port_first = (uint16_t)first;
@@ -245,11 +245,11 @@ static int get_ports(json_object *object, const char *where, Rule *rule, Failure
         if (r < 0)
             return r;
     } else
-        return invalid(failure, "%sport is a number from 1 to 65535, a range as \"8000-8100\", or \"any\", not %s", where,
-                json_object_to_json_string(value));
+        return invalid(failure, "%sport is a number from 1 to 65535, a range as \"8000-8100\", or \"any\", not %s",
+                where, json_object_to_json_string(value));
     if (rule->protocol != PROTOCOL_TCP && rule->protocol != PROTOCOL_UDP)
-        return invalid(failure, "%sa port needs protocol 'tcp' or 'udp'; '%s' has none", where,
-                protocol_name(rule->protocol));
+        return invalid(
+                failure, "%sa port needs protocol 'tcp' or 'udp'; '%s' has none", where, protocol_name(rule->protocol));
     return 0;
 }
 
@@ -309,8 +309,8 @@ static int parse_rules(json_object *root, Direction direction, Firewall *firewal
         r = GROW(firewall->rules, firewall->n_rules);
         if (r < 0)
             return r;
-        r = parse_rule(json_object_array_get_idx(array, i), direction, where, &firewall->rules[firewall->n_rules],
-                failure);
+        r = parse_rule(
+                json_object_array_get_idx(array, i), direction, where, &firewall->rules[firewall->n_rules], failure);
         if (r < 0)
             return r;
         firewall->n_rules++;
@@ -324,8 +324,8 @@ static int parse_root(json_object *root, Policy *policy, Failure *failure) {
     int r;
 
     if (!json_object_is_type(root, json_type_object))
-        return invalid(failure, "a policy is an object in braces, not %s",
-                json_type_to_name(json_object_get_type(root)));
+        return invalid(
+                failure, "a policy is an object in braces, not %s", json_type_to_name(json_object_get_type(root)));
     r = keys_known(root, "", known, failure);
     if (r < 0)
         return r;

@@ -66,8 +66,8 @@ int subnet_show(Context *context) {
 
 int subnet_delete(Context *context) {
     _cleanup_free_ char *subject = context_subject(context);
-    int status = call_method(context, "DeleteSubnet", NULL, "ssa{sv}", context->values[OPTION_VPC],
-            context->values[OPTION_NAME], 0);
+    int status = call_method(
+            context, "DeleteSubnet", NULL, "ssa{sv}", context->values[OPTION_VPC], context->values[OPTION_NAME], 0);
 
     if (status != EXIT_DONE)
         return status;

@@ -162,8 +162,8 @@ static void print_cells(char *const *cells, const int *widths, size_t n_rows, si
     }
 }
 
-int table_list(const Context *context, json_object *rows, const Column columns[], size_t n_columns,
-        const char *nothing) {
+int table_list(
+        const Context *context, json_object *rows, const Column columns[], size_t n_columns, const char *nothing) {
     bool header = !context_given(context, OPTION_NO_LEGEND);
     size_t n_objects = json_object_array_length(rows), n_rows = n_objects + header;
     _cleanup_free_ int *widths = NULL;

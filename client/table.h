@@ -8,14 +8,14 @@
 #include <stdio.h>
 
 typedef struct Column {
-    const char *key;   /* of the JSON object */
-    const char *title; /* in text */
+    const char *key;                                  /* of the JSON object */
+    const char *title;                                /* in text */
     enum { CELL_PLAIN, CELL_USER, CELL_TIME } format; /* CELL_USER: a uid; CELL_TIME: microseconds since 1970 */
 } Column;
 
 /* An array of objects, one line each. nothing: what to say on a terminal when there are none. A status. */
-int table_list(const Context *context, json_object *rows, const Column columns[], size_t n_columns,
-        const char *nothing);
+int table_list(
+        const Context *context, json_object *rows, const Column columns[], size_t n_columns, const char *nothing);
 
 /* One object, a line for each column. A status. */
 int table_show(const Context *context, json_object *object, const Column columns[], size_t n_columns);

@@ -50,9 +50,12 @@ static const Parameter globals[] = {
     { OPTION_VERSION, VALUE_FLAG, 0, "the version" },
 };
 
-#define THE_VPC { OPTION_VPC, VALUE_VPC, NAME, "the VPC" }
-#define ONE_VPC { OPTION_VPC, VALUE_VPC, POSITIONAL, "only of this VPC" }
-#define THE_SUBNET { OPTION_SUBNET, VALUE_SUBNET, NAME, "the subnet" }
+#define THE_VPC                                                                                                        \
+    { OPTION_VPC, VALUE_VPC, NAME, "the VPC" }
+#define ONE_VPC                                                                                                        \
+    { OPTION_VPC, VALUE_VPC, POSITIONAL, "only of this VPC" }
+#define THE_SUBNET                                                                                                     \
+    { OPTION_SUBNET, VALUE_SUBNET, NAME, "the subnet" }
 
 static const Verb verbs[] = {
     { "vpc", "create", NULL, "make a VPC", false,
@@ -62,8 +65,8 @@ static const Verb verbs[] = {
             vpc_create },
     { "vpc", "list", NULL, "all VPCs", false, { { 0 } }, vpc_list },
     { "vpc", "show", NULL, "one VPC in full", false, { { OPTION_NAME, VALUE_VPC, NAME, "the VPC" } }, vpc_show },
-    { "vpc", "delete", NULL, "end a VPC and everything in it", false,
-            { { OPTION_NAME, VALUE_VPC, NAME, "the VPC" } }, vpc_delete },
+    { "vpc", "delete", NULL, "end a VPC and everything in it", false, { { OPTION_NAME, VALUE_VPC, NAME, "the VPC" } },
+            vpc_delete },
 
     { "subnet", "add", "create", "make a subnet in a VPC", false,
             { THE_VPC, { OPTION_NAME, VALUE_SUBNET, NAME, "the new subnet's name" },
@@ -99,10 +102,9 @@ static const Verb verbs[] = {
                     { OPTION_POLICY, VALUE_FILE, NAME, "a policy file, or '-' for standard input; see vpcctl(1)" } },
             firewall_apply },
     { "firewall", "list", NULL, "which subnets have a policy", false, { ONE_VPC }, firewall_list },
-    { "firewall", "show", NULL, "a subnet's policy; with --json as a policy file", false,
-            { THE_VPC, THE_SUBNET }, firewall_show },
-    { "firewall", "clear", "delete", "take a subnet's policy away", false, { THE_VPC, THE_SUBNET },
-            firewall_clear },
+    { "firewall", "show", NULL, "a subnet's policy; with --json as a policy file", false, { THE_VPC, THE_SUBNET },
+            firewall_show },
+    { "firewall", "clear", "delete", "take a subnet's policy away", false, { THE_VPC, THE_SUBNET }, firewall_clear },
 
     { "deploy", "webserver", NULL, "run a web server in a subnet, as you", false,
             { THE_VPC, THE_SUBNET, { OPTION_PORT, VALUE_PORT, NAME, "the TCP port it listens on" },
@@ -288,8 +290,9 @@ int report(const Context *context, const char *error_name, int exit_status, cons
     subject = context->verb ? context_subject(context) : NULL;
     safe_subject = text_escape(subject ? subject : "");
     safe_why = text_escape(why);
-    fprintf(stderr, "vpcctl: %s%s%s%s%s%s%s\n", noun, verb ? " " : "", verb ? verb : "", str_empty(safe_subject) ? "" : " ",
-            safe_subject ? safe_subject : "", *noun ? ": " : "", safe_why ? safe_why : "out of memory");
+    fprintf(stderr, "vpcctl: %s%s%s%s%s%s%s\n", noun, verb ? " " : "", verb ? verb : "",
+            str_empty(safe_subject) ? "" : " ", safe_subject ? safe_subject : "", *noun ? ": " : "",
+            safe_why ? safe_why : "out of memory");
     if (hint)
         fprintf(stderr, "hint: %s\n", hint);
     return exit_status;

@@ -57,9 +57,10 @@ static void assert_defaults(const char *text, Action ingress, Action egress) {
 }
 
 static void test_walkthrough(void) {
-    _cleanup_policy_ Policy policy = parse("{\"subnet\": \"10.0.1.0/24\",\n"
-                                           " \"ingress\": [{\"port\": 8080, \"protocol\": \"tcp\", \"action\": \"allow\"},\n"
-                                           "  {\"port\": 22, \"protocol\": \"tcp\", \"action\": \"deny\"}]}\n");
+    _cleanup_policy_ Policy policy =
+            parse("{\"subnet\": \"10.0.1.0/24\",\n"
+                  " \"ingress\": [{\"port\": 8080, \"protocol\": \"tcp\", \"action\": \"allow\"},\n"
+                  "  {\"port\": 22, \"protocol\": \"tcp\", \"action\": \"deny\"}]}\n");
     char text[CIDR_TEXT_MAX];
 
     g_assert_true(policy.has_subnet);
@@ -84,16 +85,17 @@ static void test_defaults(void) {
 }
 
 static void test_rules(void) {
-    _cleanup_policy_ Policy policy = parse(
-            "{\"egress\": [{\"protocol\": \"all\", \"action\": \"allow\", \"destination\": \"2001:db8::/32\"}],"
-            " \"ingress\": [{\"protocol\": \"tcp\", \"port\": \"8000-8100\", \"action\": \"allow\", \"source\": \"10.0.2.0/24\"},"
-            "  {\"protocol\": \"udp\", \"port\": \"any\", \"action\": \"deny\"},"
-            "  {\"protocol\": \"udp\", \"port\": \"53\", \"action\": \"deny\"},"
-            "  {\"protocol\": \"tcp\", \"port\": 1, \"action\": \"allow\"},"
-            "  {\"protocol\": \"tcp\", \"port\": 65535, \"action\": \"allow\"},"
-            "  {\"protocol\": \"tcp\", \"port\": \"1-65535\", \"action\": \"allow\"},"
-            "  {\"protocol\": \"icmp\", \"port\": \"any\", \"action\": \"allow\"},"
-            "  {\"action\": \"deny\", \"protocol\": \"all\"}]}");
+    _cleanup_policy_ Policy policy =
+            parse("{\"egress\": [{\"protocol\": \"all\", \"action\": \"allow\", \"destination\": \"2001:db8::/32\"}],"
+                  " \"ingress\": [{\"protocol\": \"tcp\", \"port\": \"8000-8100\", \"action\": \"allow\", \"source\": "
+                  "\"10.0.2.0/24\"},"
+                  "  {\"protocol\": \"udp\", \"port\": \"any\", \"action\": \"deny\"},"
+                  "  {\"protocol\": \"udp\", \"port\": \"53\", \"action\": \"deny\"},"
+                  "  {\"protocol\": \"tcp\", \"port\": 1, \"action\": \"allow\"},"
+                  "  {\"protocol\": \"tcp\", \"port\": 65535, \"action\": \"allow\"},"
+                  "  {\"protocol\": \"tcp\", \"port\": \"1-65535\", \"action\": \"allow\"},"
+                  "  {\"protocol\": \"icmp\", \"port\": \"any\", \"action\": \"allow\"},"
+                  "  {\"action\": \"deny\", \"protocol\": \"all\"}]}");
     const Firewall *firewall = policy.firewall;
 
     g_assert_false(policy.has_subnet);
@@ -126,18 +128,18 @@ static void test_rule_keys(void) {
     assert_rule_refused("egress", "{\"protocol\": \"tcp\", \"action\": \"allow\", \"source\": \"10.0.0.0/8\"}",
             "unknown key 'source'; known: port, protocol, action, destination");
     assert_rule_refused("ingress", "{\"protocol\": \"tcp\"}", "action is missing; it is 'allow' or 'deny'");
-    assert_rule_refused("ingress", "{\"action\": \"allow\"}",
-            "protocol is missing; it is 'tcp', 'udp', 'icmp' or 'all'");
+    assert_rule_refused(
+            "ingress", "{\"action\": \"allow\"}", "protocol is missing; it is 'tcp', 'udp', 'icmp' or 'all'");
     assert_rule_refused("ingress", "{\"protocol\": \"sctp\", \"action\": \"allow\"}",
             "protocol is 'tcp', 'udp', 'icmp' or 'all', not 'sctp'");
     assert_rule_refused("ingress", "{\"protocol\": \"TCP\", \"action\": \"allow\"}",
             "protocol is 'tcp', 'udp', 'icmp' or 'all', not 'TCP'");
-    assert_rule_refused("ingress", "{\"protocol\": null, \"action\": \"allow\"}",
-            "protocol is a text in quotes, not null");
-    assert_rule_refused("egress", "{\"protocol\": \"tcp\", \"action\": \"drop\"}",
-            "action is 'allow' or 'deny', not 'drop'");
-    assert_rule_refused("ingress", "{\"protocol\": \"tcp\\u0000x\", \"action\": \"allow\"}",
-            "protocol holds a zero character");
+    assert_rule_refused(
+            "ingress", "{\"protocol\": null, \"action\": \"allow\"}", "protocol is a text in quotes, not null");
+    assert_rule_refused(
+            "egress", "{\"protocol\": \"tcp\", \"action\": \"drop\"}", "action is 'allow' or 'deny', not 'drop'");
+    assert_rule_refused(
+            "ingress", "{\"protocol\": \"tcp\\u0000x\", \"action\": \"allow\"}", "protocol holds a zero character");
     assert_rule_refused("ingress", "7", "a rule is an object in braces");
     assert_rule_refused("ingress", "null", "a rule is an object in braces");
 }
@@ -159,7 +161,8 @@ static void test_rule_ports(void) {
         { "\"80 - 90\"", "port is a number from 1 to 65535, a range as \"8000-8100\", or \"any\", not '80 - 90'" },
         { "\"1-2-3\"", "port is a number from 1 to 65535, a range as \"8000-8100\", or \"any\", not '1-2-3'" },
         { "\"0x50\"", "port is a number from 1 to 65535, a range as \"8000-8100\", or \"any\", not '0x50'" },
-        { "\"4294967376\"", "port is a number from 1 to 65535, a range as \"8000-8100\", or \"any\", not '4294967376'" },
+        { "\"4294967376\"",
+                "port is a number from 1 to 65535, a range as \"8000-8100\", or \"any\", not '4294967376'" },
         { "\"90-80\"", "port: the range 90-80 goes backwards" },
     };
 
@@ -221,7 +224,7 @@ static void test_twice(void) {
     policy_clear(&(Policy){ .firewall = parse("{\"ingress\": [{\"protocol\": \"tcp\", \"action\": \"deny\"},"
                                               "{\"protocol\": \"tcp\", \"action\": \"deny\"}],"
                                               "\"egress\": [{\"protocol\": \"tcp\", \"action\": \"deny\"}]}")
-                                            .firewall });
+                                                .firewall });
     assert_refused("{\"a\\\":b\": 1, \"a\\\":b\": 2}",
             "line 1, column 14: the key 'a\":b' is there twice, and it cannot be known which one is meant");
 }
@@ -295,7 +298,10 @@ static void test_files(void) {
 /* A file has one default for both directions; vpcd takes any pair, and what is shown must still mean the same. */
 static void test_every_pair_of_defaults(void) {
     for (int i = 0; i < 8; i++) {
-        Rule rule = { .direction = DIRECTION_EGRESS, .protocol = PROTOCOL_TCP, .port_first = 25, .port_last = 25,
+        Rule rule = { .direction = DIRECTION_EGRESS,
+            .protocol = PROTOCOL_TCP,
+            .port_first = 25,
+            .port_last = 25,
             .action = ACTION_DENY };
         Firewall firewall = { .rules = &rule, .n_rules = i >> 2 };
         _cleanup_policy_ Policy policy = { 0 };
@@ -306,9 +312,8 @@ static void test_every_pair_of_defaults(void) {
         policy = reread(&firewall, NULL);
         for (int direction = 0; direction < _DIRECTION_MAX; direction++)
             for (uint16_t port = 24; port <= 26; port++)
-                g_assert_cmpint(
-                        firewall_verdict(policy.firewall, (Direction)direction, IPPROTO_TCP, &somebody, port), ==,
-                        firewall_verdict(&firewall, (Direction)direction, IPPROTO_TCP, &somebody, port));
+                g_assert_cmpint(firewall_verdict(policy.firewall, (Direction)direction, IPPROTO_TCP, &somebody, port),
+                        ==, firewall_verdict(&firewall, (Direction)direction, IPPROTO_TCP, &somebody, port));
     }
 }
 

@@ -244,6 +244,7 @@ picture_state() {
 picture_units() {
     systemctl list-units --all --plain --no-legend --no-pager 'vpc*' | grep -v '^vpcd\.service' | sed 's/ .*//' | sort
     find /run/systemd/transient /run/systemd/system -name 'vpc*' 2>/dev/null | sort
+    # shellcheck disable=SC2009
     # (a user's first session brings a manager of his own, which stays a while)
     ps -U alice,bob,mallory,carol -o user=,args= | grep -vE 'systemd --user$|\(sd-pam\)$' | sort
 }

@@ -180,6 +180,13 @@ int draft_add_interface(Draft *draft, HostInterface *interface) {
     return ADD(draft, draft->interfaces, draft->n_interfaces, pair, interface);
 }
 
+/* What was neither there before nor will be: no pair is without both. */
+#define FORGET_IF_NEW(array, count, pair)                                                                              \
+    do {                                                                                                               \
+        if (!(pair)->before)                                                                                           \
+            memmove((pair), (pair) + 1, (size_t)((array) + --(count) - (pair)) * sizeof(*(pair)));                     \
+    } while (0)
+
 int draft_remove_vpc(Draft *draft, const char *name) {
     DraftVpc *pair;
     int r = touch_vpc(draft, name, &pair);
@@ -189,6 +196,7 @@ int draft_remove_vpc(Draft *draft, const char *name) {
     if (!pair || !pair->after)
         return -ENOENT;
     pair->after = vpc_free(pair->after);
+    FORGET_IF_NEW(draft->vpcs, draft->n_vpcs, pair);
     return 0;
 }
 
@@ -201,6 +209,7 @@ int draft_remove_peering(Draft *draft, const char *a, const char *b) {
     if (!pair || !pair->after)
         return -ENOENT;
     pair->after = peering_free(pair->after);
+    FORGET_IF_NEW(draft->peerings, draft->n_peerings, pair);
     return 0;
 }
 
@@ -213,6 +222,7 @@ int draft_remove_interface(Draft *draft, const char *name) {
     if (!pair || !pair->after)
         return -ENOENT;
     pair->after = host_interface_free(pair->after);
+    FORGET_IF_NEW(draft->interfaces, draft->n_interfaces, pair);
     return 0;
 }
 

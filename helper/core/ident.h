@@ -49,7 +49,7 @@ Mac mac_of_port(const Address *address);
 const char *mac_format(const Mac *mac, char buffer[static MAC_TEXT_MAX]);
 
 /* systemd names. A VPC's slice holds its subnets' slices, which hold their units, so that stopping one stops all
- * inside. '-' in a name is escaped as systemd.unit(5) says, since '-' nests slices. */
+ * inside. '-' nests slices, so in them a name has '_' in its place. */
 #define UNIT_SLICE "vpcctl.slice"
 char *unit_slice_vpc(const char *vpc);
 char *unit_slice_subnet(const char *vpc, const char *subnet);

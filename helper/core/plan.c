@@ -90,7 +90,10 @@ static void add_netns(Builder *builder, const char *netns, bool remove) {
 }
 
 static void set_link(LinkName target, const char *name) {
-    stpncpy(target, name, sizeof(LinkName) - 1)[0] = '\0';
+    size_t length = strnlen(name, sizeof(LinkName) - 1);
+
+    memcpy(target, name, length);
+    target[length] = '\0';
 }
 
 static void add_remove_link(Builder *builder, const char *netns, const char *link) {

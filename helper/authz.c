@@ -21,7 +21,10 @@
 #define DETAIL_MAX 200
 #define DETAIL_CUT "\xe2\x80\xa6[cut]"
 
-static const char *const action_names[] = { "create", "manage-own", "manage", "expose", "run", "run-as-root", "purge" };
+static const char *const action_names[] = {
+    ACTION_PREFIX "create", ACTION_PREFIX "manage-own",  ACTION_PREFIX "manage", ACTION_PREFIX "expose",
+    ACTION_PREFIX "run",    ACTION_PREFIX "run-as-root", ACTION_PREFIX "purge",
+};
 
 #define PERMISSIONS_ALL ((1u << ELEMENTSOF(action_names)) - 1)
 _Static_assert(PERMISSION_PURGE == 1 << (ELEMENTSOF(action_names) - 1), "every permission has an action");
@@ -59,6 +62,10 @@ struct Check {
 };
 
 static int check_ask(Check *check);
+
+const char *authz_action(Permission permission) {
+    return action_names[__builtin_ctz((unsigned)permission)];
+}
 
 static const char *check_action(const Check *check) {
     return action_names[__builtin_ctz(check->remaining)];
@@ -150,7 +157,7 @@ _printf_(2, 3) static void check_deny(Check *check, const char *format, ...) {
         reason = NULL;
     va_end(arguments);
 
-    if (asprintf(&message, "not authorized for the polkit action " ACTION_PREFIX "%s: %s", check_action(check),
+    if (asprintf(&message, "not authorized for the polkit action %s: %s", check_action(check),
                 reason ? reason : "out of memory") < 0)
         message = NULL;
     free(reason);
@@ -166,7 +173,7 @@ static int on_timeout(sd_event_source *source, uint64_t usec, void *data) {
     Check *check = data;
     char *message;
 
-    if (asprintf(&message, "nobody answered within %d s for the polkit action " ACTION_PREFIX "%s",
+    if (asprintf(&message, "nobody answered within %d s for the polkit action %s",
                 VPCD_AUTH_TIMEOUT_SEC, check_action(check)) < 0)
         message = NULL;
     check_end(check, ERROR_AUTH_TIMEOUT, message);
@@ -262,17 +269,17 @@ static int append_details(sd_bus_message *message, const Check *check) {
 /* Asks for the lowest remaining permission. */
 static int check_ask(Check *check) {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
-    char action[64], id[32];
+    char id[32];
     int r;
 
     check->id = ++check->authz->next_id;
     snprintf(id, sizeof(id), "vpcd-%" PRIu64, check->id);
-    snprintf(action, sizeof(action), ACTION_PREFIX "%s", check_action(check));
 
     r = sd_bus_message_new_method_call(check->authz->bus, &message, POLKIT_NAME, POLKIT_PATH, POLKIT_AUTHORITY,
             "CheckAuthorization");
     if (r >= 0)
-        r = sd_bus_message_append(message, "(sa{sv})s", "system-bus-name", 1, "name", "s", check->sender, action);
+        r = sd_bus_message_append(message, "(sa{sv})s", "system-bus-name", 1, "name", "s", check->sender,
+                check_action(check));
     if (r >= 0)
         r = append_details(message, check);
     if (r >= 0)
@@ -350,15 +357,6 @@ static int check_add_details(Check *check, const AuthzDetail *details, size_t n_
     return 0;
 }
 
-/* The caller's effective user as the bus daemon vouches for it. */
-static int sender_uid(sd_bus_message *call, uid_t *ret) {
-    _cleanup_(sd_bus_creds_unrefp) sd_bus_creds *creds = NULL;
-    int r;
-
-    r = sd_bus_query_sender_creds(call, SD_BUS_CREDS_EUID, &creds);
-    return r < 0 ? r : sd_bus_creds_get_euid(creds, ret);
-}
-
 static int check_watch(Check *check, sd_bus_message *call) {
     int r;
 
@@ -371,11 +369,10 @@ static int check_watch(Check *check, sd_bus_message *call) {
     return r;
 }
 
-int authz_check(Authz *authz, sd_bus_message *call, unsigned permissions, const AuthzDetail *details, size_t n_details,
-        AuthzDone done, void *data) {
+int authz_check(Authz *authz, sd_bus_message *call, uid_t uid, unsigned permissions, bool quiet,
+        const AuthzDetail *details, size_t n_details, AuthzDone done, void *data) {
     _cleanup_(check_free_pointer) Check *check = NULL;
     const char *sender = sd_bus_message_get_sender(call);
-    uid_t uid;
     int r;
 
     /* Asking for nothing would be granted without asking. */
@@ -390,7 +387,7 @@ int authz_check(Authz *authz, sd_bus_message *call, unsigned permissions, const 
         .next = authz->checks,
         .done = done,
         .data = data,
-        .interactive = sd_bus_message_get_allow_interactive_authorization(call) > 0,
+        .interactive = !quiet && sd_bus_message_get_allow_interactive_authorization(call) > 0,
         .remaining = permissions,
     };
     if (check->next)
@@ -405,9 +402,7 @@ int authz_check(Authz *authz, sd_bus_message *call, unsigned permissions, const 
     if (r < 0)
         return r;
 
-    if (sender_uid(call, &uid) < 0)
-        r = check_decide(check, ERROR_ACCESS_DENIED, strdup("not authorized: the bus does not say who the caller is"));
-    else if (uid == 0)
+    if (uid == 0)
         r = check_decide(check, ERROR_NONE, NULL);
     else {
         r = check_watch(check, call);

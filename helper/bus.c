@@ -18,6 +18,7 @@ typedef struct Call {
     char *object;         /* for log and signal */
     uid_t uid;
     uid_t owner; /* of the VPC, or (uid_t)-1 */
+    bool interactive;
     struct Call *next;
 } Call;
 
@@ -26,11 +27,14 @@ struct Bus {
     Engine *engine;
     Authz *authz;
     Audit *audit;
+    const Limits *limits;
     Objects *objects;
     sd_bus_vtable *vtable;
     sd_bus_slot *slot;
     Call *calls;
     unsigned pending;
+    char **deleted; /* names of the VPCs that the last change deleted */
+    size_t n_deleted;
 };
 
 unsigned bus_pending(const Bus *bus) {
@@ -94,6 +98,11 @@ static void fail_call(Call *call, ErrorCode code, const char *message) {
     call_free(call);
 }
 
+static void emit_changed(const Call *call, const char *object, uint64_t generation) {
+    (void)sd_bus_emit_signal(call->bus->connection, VPCD_PATH, VPCD_MANAGER, "Changed", "sssut", call->op->object_kind,
+            object, call->op->object_verb, (uint32_t)call->uid, generation);
+}
+
 static void engine_done(void *data, const EngineResult *result) {
     Call *call = data;
 
@@ -107,8 +116,10 @@ static void engine_done(void *data, const EngineResult *result) {
         call_free(call);
         return;
     }
-    (void)sd_bus_emit_signal(call->bus->connection, VPCD_PATH, VPCD_MANAGER, "Changed", "sssut", call->op->object_kind,
-            call->object, call->op->object_verb, (uint32_t)call->uid, result->generation);
+    if (*call->object)
+        emit_changed(call, call->object, result->generation);
+    for (size_t i = 0; !*call->object && i < call->bus->n_deleted; i++) /* a purge names none, and is about many */
+        emit_changed(call, call->bus->deleted[i], result->generation);
     (void)sd_bus_reply_method_return(call->message, "t", result->generation);
     call_free(call);
 }
@@ -153,7 +164,68 @@ static char *join_arguments(char *const *argv) {
     return text;
 }
 
-static int begin_call(Bus *bus, sd_bus_message *message, const Op *op, Request *request) {
+/* One user's calls and prompts have an end, so that nobody keeps the others waiting. */
+static int check_limits(const Bus *bus, const Call *call, Failure *failure) {
+    unsigned calls = 0, prompts = 0;
+
+    if (call->uid == 0)
+        return 0;
+    for (const Call *other = bus->calls; other; other = other->next)
+        if (other->uid == call->uid) {
+            calls++;
+            prompts += other->interactive;
+        }
+    if (calls >= bus->limits->calls_per_user)
+        return failure_set(failure, ERROR_LIMIT, "%u calls of yours are under way already ('calls-per-user'); wait for "
+                "one to end", calls);
+    if (call->interactive && prompts >= bus->limits->prompts_per_user)
+        return failure_set(failure, ERROR_LIMIT, "%u calls of yours may be asking for a password already "
+                "('prompts-per-user'); answer one", prompts);
+    return 0;
+}
+
+/* --- asking about authorization only --- */
+
+static void access_known(void *data, ErrorCode verdict, const char *message) {
+    Call *call = data;
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    int r = sd_bus_message_new_method_return(call->message, &reply);
+
+    if (r >= 0)
+        r = sd_bus_message_append(reply, "b", (int)(verdict == ERROR_NONE));
+    if (r >= 0)
+        r = sd_bus_message_open_container(reply, 'a', "s");
+    for (unsigned bit = 1; r >= 0 && bit <= PERMISSION_PURGE; bit <<= 1)
+        if (call->permissions & bit)
+            r = sd_bus_message_append(reply, "s", authz_action((Permission)bit));
+    if (r >= 0)
+        r = sd_bus_message_close_container(reply);
+    if (r >= 0)
+        r = sd_bus_message_append(reply, "s", verdict != ERROR_NONE && message ? message : "");
+    if (r >= 0)
+        (void)sd_bus_send(NULL, reply, NULL);
+    call_free(call);
+}
+
+/* The operation that is asked about, with the names it would have: whose VPC it is decides what is needed. */
+static int permissions_asked_about(const Bus *bus, const Request *request, unsigned *ret, Failure *failure) {
+    const Op *op = op_find_verb(request->name);
+    char none[] = "";
+    char *vpc = request->vpc ? request->vpc : none;
+    Request imagined = { .uid = request->uid, .vpc = vpc, .other_vpc = vpc, .name = vpc, .all = true };
+
+    if (!op)
+        return failure_set(failure, ERROR_INVALID, "verb '%s': there is none of that name; 'vpcctl log' shows verbs, such "
+                "as 'vpc-create'", request->name);
+    if (op->permissions == NULL)
+        return -EINVAL;
+    *ret = op->permissions(engine_model(bus->engine), &imagined);
+    return 0;
+}
+
+/* --- beginning --- */
+
+static int begin_call(Bus *bus, sd_bus_message *message, const Op *op, Request *request, Failure *failure) {
     _cleanup_free_ char *arguments = join_arguments(request->argv);
     Call *call = calloc(1, sizeof(Call));
     char owner[16] = "";
@@ -162,12 +234,17 @@ static int begin_call(Bus *bus, sd_bus_message *message, const Op *op, Request *
     if (!call)
         return -ENOMEM;
     *call = (Call){ .bus = bus, .op = op, .uid = request->uid, .owner = owner_of(bus, request), .next = bus->calls };
+    call->interactive = op->kind != OP_CHECK && sd_bus_message_get_allow_interactive_authorization(message) > 0;
     call->object = op_object(op, request);
-    call->permissions = op->permissions(engine_model(bus->engine), request);
-    if (!call->object || !arguments) {
+    r = call->object && arguments ? check_limits(bus, call, failure) : -ENOMEM;
+    if (r >= 0 && op->kind == OP_CHECK)
+        r = permissions_asked_about(bus, request, &call->permissions, failure);
+    else if (r >= 0)
+        call->permissions = op->permissions(engine_model(bus->engine), request);
+    if (r < 0) {
         free(call->object);
         free(call);
-        return -ENOMEM;
+        return r;
     }
     call->message = sd_bus_message_ref(message);
     bus->calls = call;
@@ -176,16 +253,17 @@ static int begin_call(Bus *bus, sd_bus_message *message, const Op *op, Request *
         snprintf(owner, sizeof(owner), "%u", call->owner);
 
     AuthzDetail details[] = {
-        { "verb", op->verb },
+        { "verb", op->kind == OP_CHECK ? request->name : op->verb },
         { "vpc", request->vpc ? request->vpc : request->name ? request->name : "" },
         { "peer", request->other_vpc ? request->other_vpc : "" },
         { "subnet", request->subnet ? request->subnet : "" },
-        { "name", request->name ? request->name : "" },
+        { "name", request->name && op->kind != OP_CHECK ? request->name : "" },
         { "interface", request->interface ? request->interface : "" },
         { "owner", owner },
         { "arguments", arguments },
     };
-    r = authz_check(bus->authz, message, call->permissions, details, ELEMENTSOF(details), authorized, call);
+    r = authz_check(bus->authz, message, call->uid, call->permissions, op->kind == OP_CHECK, details, ELEMENTSOF(details),
+            op->kind == OP_CHECK ? access_known : authorized, call);
     if (r < 0) {
         call_free(call);
         return r;
@@ -232,9 +310,9 @@ int bus_dispatch(sd_bus_message *message, void *userdata, sd_bus_error *error) {
     }
     if (op->kind == OP_READ)
         return read_reply(bus, message, op, request, error);
-    r = begin_call(bus, message, op, request);
+    r = begin_call(bus, message, op, request, &failure);
     if (r < 0)
-        return r;
+        return failure.code != ERROR_NONE ? refuse(error, &failure) : r;
     TAKE_PTR(request);
     return 1;
 }
@@ -282,9 +360,27 @@ static sd_bus_vtable *make_vtable(void) {
     return vtable;
 }
 
+static void forget_deleted(Bus *bus) {
+    for (size_t i = 0; i < bus->n_deleted; i++)
+        free(bus->deleted[i]);
+    free(bus->deleted);
+    bus->deleted = NULL;
+    bus->n_deleted = 0;
+}
+
 static void before_commit(void *data, const Draft *draft) {
     Bus *bus = data;
 
+    forget_deleted(bus);
+    for (size_t i = 0; i < draft->n_vpcs; i++) {
+        const DraftVpc *pair = &draft->vpcs[i];
+        char *name = pair->before && !pair->after ? strdup(pair->before->name) : NULL;
+
+        if (name && GROW(bus->deleted, bus->n_deleted) == 0)
+            bus->deleted[bus->n_deleted++] = name;
+        else
+            free(name);
+    }
     (void)objects_before_commit(bus->objects, draft);
 }
 
@@ -294,13 +390,14 @@ static void after_commit(void *data) {
     objects_after_commit(bus->objects);
 }
 
-int bus_new(sd_bus *connection, Engine *engine, Authz *authz, Audit *audit, Bus **ret) {
+int bus_new(sd_bus *connection, Engine *engine, Authz *authz, Audit *audit, const Limits *limits, Bus **ret) {
     _cleanup_(bus_free_pointer) Bus *bus = calloc(1, sizeof(Bus));
     int r;
 
     if (!bus)
         return -ENOMEM;
-    *bus = (Bus){ .connection = connection, .engine = engine, .authz = authz, .audit = audit, .vtable = make_vtable() };
+    *bus = (Bus){ .connection = connection, .engine = engine, .authz = authz, .audit = audit, .limits = limits,
+        .vtable = make_vtable() };
     if (!bus->vtable)
         return -ENOMEM;
     r = sd_bus_add_object_vtable(connection, &bus->slot, VPCD_PATH, VPCD_MANAGER, bus->vtable, bus);
@@ -318,6 +415,7 @@ Bus *bus_free(Bus *bus) {
         return NULL;
     while (bus->calls)
         call_free(bus->calls);
+    forget_deleted(bus);
     objects_free(bus->objects);
     sd_bus_slot_unref(bus->slot);
     free(bus->vtable);

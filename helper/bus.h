@@ -7,7 +7,7 @@
 typedef struct Bus Bus;
 
 /* Registers the objects (not the name). Everything is borrowed. */
-int bus_new(sd_bus *connection, Engine *engine, Authz *authz, Audit *audit, Bus **ret);
+int bus_new(sd_bus *connection, Engine *engine, Authz *authz, Audit *audit, const Limits *limits, Bus **ret);
 Bus *bus_free(Bus *bus);
 DEFINE_CLEANUP(Bus *, bus_free)
 

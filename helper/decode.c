@@ -375,6 +375,24 @@ int decode_log(sd_bus_message *message, Request *request, Failure *failure) {
     return no_options(message, request, failure);
 }
 
+int decode_check_access(sd_bus_message *message, Request *request, Failure *failure) {
+    const char *verb, *name;
+    Shown shown;
+    int r = 0;
+
+    if (sd_bus_message_read(message, "ss", &verb, &name) < 0)
+        return bad_message(failure);
+    /* Verbs look like names; which there are is the operations' matter. */
+    if (!name_is_valid(verb))
+        return failure_set(failure, ERROR_INVALID, "verb '%s': there is none of that name", show(verb, &shown));
+    if (*name)
+        r = check_name("VPC", name, &request->vpc, failure);
+    if (r < 0)
+        return r;
+    request->name = strdup(verb);
+    return request->name ? no_options(message, request, failure) : no_memory(failure);
+}
+
 int decode_create_vpc(sd_bus_message *message, Request *request, Failure *failure) {
     static const Option options[] = { { "host-access", "b", option_host_access } };
     int r = read_name(message, "VPC", &request->name, failure);

@@ -17,6 +17,7 @@ int decode_options_only(sd_bus_message *message, Request *request, Failure *fail
 int decode_filter(sd_bus_message *message, Request *request, Failure *failure);
 int decode_subnet(sd_bus_message *message, Request *request, Failure *failure);
 int decode_log(sd_bus_message *message, Request *request, Failure *failure);
+int decode_check_access(sd_bus_message *message, Request *request, Failure *failure);
 int decode_create_vpc(sd_bus_message *message, Request *request, Failure *failure);
 int decode_delete_vpc(sd_bus_message *message, Request *request, Failure *failure);
 int decode_add_subnet(sd_bus_message *message, Request *request, Failure *failure);

@@ -26,6 +26,7 @@ struct Engine {
     Kernel *kernel;
     Units *units;
     Store *store;
+    const Limits *limits;
     Model *model;
     EngineListener listener;
     Task *first, *last; /* the first is the one under way */
@@ -206,7 +207,7 @@ static int observe(Engine *engine, const Task *task, Facts *facts, Failure *fail
 static int change_validate_plan(Task *task) {
     Engine *engine = task->engine;
     _cleanup_free_ char *in_the_way = NULL;
-    Facts facts = { 0 };
+    Facts facts = { .limits = engine->limits };
     int r;
 
     r = observe(engine, task, &facts, &task->failure);
@@ -363,7 +364,7 @@ static int rebuild(Engine *engine) {
     return store_set_booted(engine->store);
 }
 
-int engine_new(Kernel *kernel, Units *units, Store *store, Engine **ret) {
+int engine_new(Kernel *kernel, Units *units, Store *store, const Limits *limits, Engine **ret) {
     _cleanup_(engine_free_pointer) Engine *engine = calloc(1, sizeof(Engine));
     _cleanup_free_ char *warnings = NULL;
     int r;
@@ -373,6 +374,7 @@ int engine_new(Kernel *kernel, Units *units, Store *store, Engine **ret) {
     engine->kernel = kernel;
     engine->units = units;
     engine->store = store;
+    engine->limits = limits;
     r = store_load(store, &engine->model, &warnings);
     if (r < 0)
         return r;

@@ -16,7 +16,7 @@ typedef struct Engine Engine;
 
 /* Loads the state and brings the kernel in line: finishes or undoes what a killed vpcd left, and after a boot rebuilds
  * everything. The parts are borrowed. */
-int engine_new(Kernel *kernel, Units *units, Store *store, Engine **ret);
+int engine_new(Kernel *kernel, Units *units, Store *store, const Limits *limits, Engine **ret);
 Engine *engine_free(Engine *engine);
 DEFINE_CLEANUP(Engine *, engine_free)
 

@@ -4,6 +4,7 @@
 
 #include "audit.h"
 #include "bus.h"
+#include "config.h"
 #include "names.h"
 
 #include <getopt.h>
@@ -19,6 +20,7 @@
 #define IDLE_SECONDS_DEFAULT 30
 
 typedef struct Daemon {
+    Limits limits;
     sd_event *event;
     sd_bus *connection;
     Kernel *kernel;
@@ -94,6 +96,7 @@ static int start(Daemon *daemon, const char **ret_what) {
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
     sigprocmask(SIG_BLOCK, &signals, NULL);
+    config_load(CONFIG_PATH, &daemon->limits);
 
 #define STEP(what, expression)                                                                                         \
     do {                                                                                                               \
@@ -112,9 +115,9 @@ static int start(Daemon *daemon, const char **ret_what) {
     STEP("state directory", store_open(STATE_DIRECTORY, RUNTIME_DIRECTORY, &daemon->store));
     STEP("audit log", audit_open(STATE_DIRECTORY, &daemon->audit));
     STEP("units", units_new(daemon->connection, daemon->event, &daemon->units));
-    STEP("state", engine_new(daemon->kernel, daemon->units, daemon->store, &daemon->engine));
+    STEP("state", engine_new(daemon->kernel, daemon->units, daemon->store, &daemon->limits, &daemon->engine));
     STEP("authorization", authz_new(daemon->connection, &daemon->authz));
-    STEP("bus objects", bus_new(daemon->connection, daemon->engine, daemon->authz, daemon->audit, &daemon->bus));
+    STEP("bus objects", bus_new(daemon->connection, daemon->engine, daemon->authz, daemon->audit, &daemon->limits, &daemon->bus));
     if (daemon->idle_usec > 0) {
         STEP("idle timer", sd_event_add_time_relative(daemon->event, &daemon->idle, CLOCK_MONOTONIC, daemon->idle_usec, 0,
                                    on_idle, daemon));
@@ -138,7 +141,7 @@ int main(int argc, char **argv) {
         { "version", no_argument, NULL, 'v' },
         { NULL },
     };
-    _cleanup_(daemon_clear) Daemon daemon = { .idle_usec = (uint64_t)IDLE_SECONDS_DEFAULT * 1000000 };
+    _cleanup_(daemon_clear) Daemon daemon = { .limits = LIMITS_DEFAULT, .idle_usec = (uint64_t)IDLE_SECONDS_DEFAULT * 1000000 };
     const char *what = "";
     int option, r;
 

@@ -68,7 +68,7 @@ static int vpc_peers(sd_bus_message *m, const Object *o) {
     for (size_t i = 0; r >= 0 && i < o->model->n_peerings; i++) {
         const char *other = peering_other(o->model->peerings[i], o->vpc->name);
 
-        if (other)
+        if (other && peering_is_active(o->model->peerings[i]))
             r = sd_bus_message_append(m, "s", other);
     }
     return r < 0 ? r : sd_bus_message_close_container(m);
@@ -151,6 +151,17 @@ static int peering_cidr2(sd_bus_message *m, const Object *o) {
     return append_peering_cidr(m, o, 1);
 }
 
+static int peering_state(sd_bus_message *m, const Object *o) {
+    return sd_bus_message_append(m, "s", peering_is_active(o->peering) ? "active" : "requested");
+}
+
+/* Whose consent is missing, "" when the peering is in force. */
+static int peering_awaits(sd_bus_message *m, const Object *o) {
+    const Peering *peering = o->peering;
+
+    return sd_bus_message_append(m, "s", !peering->agreed[0] ? peering->vpcs[0] : !peering->agreed[1] ? peering->vpcs[1] : "");
+}
+
 static int workload_name(sd_bus_message *m, const Object *o) {
     return sd_bus_message_append(m, "s", o->workload->name);
 }
@@ -218,6 +229,8 @@ static const Property peering_properties[] = {
     { "Vpc2", "s", peering_vpc2 },
     { "Cidr1", "s", peering_cidr1 },
     { "Cidr2", "s", peering_cidr2 },
+    { "State", "s", peering_state },
+    { "Awaits", "s", peering_awaits },
     { NULL },
 };
 
@@ -641,7 +654,8 @@ static bool peers_change(const Draft *draft, const char *vpc) {
     for (size_t i = 0; i < draft->n_peerings; i++) {
         const DraftPeering *pair = &draft->peerings[i];
 
-        if (!pair->before != !pair->after && peering_other(pair->before ? pair->before : pair->after, vpc))
+        if (peering_is_active(pair->before) != peering_is_active(pair->after) &&
+                peering_other(pair->before ? pair->before : pair->after, vpc))
             return true;
     }
     return false;
@@ -695,6 +709,8 @@ int objects_before_commit(Objects *objects, const Draft *draft) {
             r = say_removed(objects, OBJECT_PEERING, &object);
         else if (pair->after && !pair->before)
             r = say_added(objects, OBJECT_PEERING, &object);
+        else if (pair->before && peering_is_active(pair->before) != peering_is_active(pair->after))
+            r = say_changed(objects, OBJECT_PEERING, &object, (const char *const[]){ "State", "Awaits" }, 2);
     }
     for (size_t i = 0; r >= 0 && i < draft->n_vpcs; i++) {
         const DraftVpc *pair = &draft->vpcs[i];

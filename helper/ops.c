@@ -169,17 +169,33 @@ static unsigned needs_manage(const Model *model, const Request *request) {
     return manage(model, request, request->vpc);
 }
 
-static unsigned needs_expose(const Model *model, const Request *request) {
-    return manage(model, request, request->vpc) | PERMISSION_EXPOSE;
+/* `extra` for the owner; for anybody else "manage" besides. */
+static unsigned manage_and(const Model *model, const Request *request, Permission extra) {
+    return manage(model, request, request->vpc) == PERMISSION_MANAGE ? PERMISSION_MANAGE | extra : extra;
 }
 
-static unsigned needs_manage_both(const Model *model, const Request *request) {
-    return manage(model, request, request->vpc) | manage(model, request, request->other_vpc);
+static unsigned needs_expose(const Model *model, const Request *request) {
+    return manage_and(model, request, PERMISSION_EXPOSE);
+}
+
+/* The owner of one side may ask for a peering, and may end it. */
+static unsigned needs_manage_either(const Model *model, const Request *request) {
+    unsigned sides = manage(model, request, request->vpc) | manage(model, request, request->other_vpc);
+
+    return sides & PERMISSION_MANAGE_OWN ? PERMISSION_MANAGE_OWN : PERMISSION_MANAGE;
+}
+
+/* The side that has not agreed has to. */
+static unsigned needs_manage_awaited(const Model *model, const Request *request) {
+    const Peering *peering = model_peering(model, request->vpc, request->other_vpc);
+
+    if (!peering || peering_is_active(peering))
+        return needs_manage_either(model, request);
+    return manage(model, request, peering->vpcs[peering->agreed[0] ? 1 : 0]);
 }
 
 static unsigned needs_run(const Model *model, const Request *request) {
-    return manage(model, request, request->vpc) == PERMISSION_MANAGE ? PERMISSION_MANAGE | PERMISSION_RUN
-                                                                      : PERMISSION_RUN;
+    return manage_and(model, request, PERMISSION_RUN);
 }
 
 static unsigned needs_purge(const Model *model, const Request *request) {
@@ -210,6 +226,8 @@ static const Op ops[] = {
     READ("ListWorkloads", ("s", vpc, "a{sv}", options), ("aa{sv}", workloads), decode_filter, read_workloads),
     READ("GetFirewall", ("s", vpc, "s", subnet, "a{sv}", options),
             ("b", present, "s", ingress_default, "s", egress_default, "a(ssqqss)", rules), decode_subnet, read_firewall),
+    ACT(OP_CHECK, "CheckAccess", ("s", verb, "s", vpc, "a{sv}", options),
+            ("b", allowed, "as", actions, "s", reason), .verb = "check-access", .decode = decode_check_access),
     READ("GetLog", ("u", lines, "a{sv}", options), ("as", entries), decode_log, read_log),
 
     CHANGE("CreateVpc", ("s", name, "s", cidr, "a{sv}", options), .verb = "vpc-create", .decode = decode_create_vpc,
@@ -230,10 +248,13 @@ static const Op ops[] = {
     CHANGE("DisableNat", ("s", vpc, "a{sv}", options), .verb = "nat-disable", .decode = decode_disable_nat,
             .permissions = needs_manage, .change = change_disable_nat, .object_kind = "nat", .object_verb = "disabled"),
     CHANGE("CreatePeering", ("s", vpc1, "s", vpc2, "a{sv}", options), .verb = "peer-create", .decode = decode_peering,
-            .permissions = needs_manage_both, .change = change_create_peering, .object_kind = "peering",
+            .permissions = needs_manage_either, .change = change_create_peering, .object_kind = "peering",
             .object_verb = "created"),
+    CHANGE("AcceptPeering", ("s", vpc1, "s", vpc2, "a{sv}", options), .verb = "peer-accept", .decode = decode_peering,
+            .permissions = needs_manage_awaited, .change = change_accept_peering, .object_kind = "peering",
+            .object_verb = "changed"),
     CHANGE("DeletePeering", ("s", vpc1, "s", vpc2, "a{sv}", options), .verb = "peer-delete", .decode = decode_peering,
-            .permissions = needs_manage_both, .change = change_delete_peering, .object_kind = "peering",
+            .permissions = needs_manage_either, .change = change_delete_peering, .object_kind = "peering",
             .object_verb = "deleted"),
     CHANGE("ApplyFirewall",
             ("s", vpc, "s", subnet, "s", ingress_default, "s", egress_default, "a(ssqqss)", rules, "a{sv}", options),
@@ -263,6 +284,13 @@ const Op *op_all(size_t *ret_count) {
 const Op *op_find(const char *member) {
     for (size_t i = 0; i < ELEMENTSOF(ops); i++)
         if (streq(ops[i].entry.x.method.member, member))
+            return &ops[i];
+    return NULL;
+}
+
+const Op *op_find_verb(const char *verb) {
+    for (size_t i = 0; i < ELEMENTSOF(ops); i++)
+        if (ops[i].permissions && streq_null(ops[i].verb, verb))
             return &ops[i];
     return NULL;
 }

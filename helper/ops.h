@@ -24,6 +24,7 @@ typedef enum OpKind {
     OP_CHANGE, /* `change`, kernel, state */
     OP_DEPLOY, /* the same, and the workload it adds is started before it counts */
     OP_EXEC,   /* only a program is started */
+    OP_CHECK,  /* only authorization is asked about, of the operation that the request names */
 } OpKind;
 
 /* What a reading operation may look at. */
@@ -50,6 +51,9 @@ struct Op {
 
 /* The row of a member of the manager interface, NULL when there is none: then the call is refused. */
 const Op *op_find(const char *member);
+
+/* The row of a verb, "nat-enable"; NULL when there is none. */
+const Op *op_find_verb(const char *verb);
 
 /* All rows, to make the bus object from. */
 const Op *op_all(size_t *ret_count);

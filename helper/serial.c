@@ -119,7 +119,9 @@ struct json_object *serial_vpc(const Vpc *vpc) {
 struct json_object *serial_peering(const Peering *peering) {
     _cleanup_json_ struct json_object *json = json_object_new_object();
     bool good = put_text(json, "vpc1", peering->vpcs[0]) && put_text(json, "vpc2", peering->vpcs[1]) &&
-            put_number(json, "id", peering->id) && put_number(json, "generation", peering->generation);
+            put_number(json, "id", peering->id) && put(json, "agreed1", json_object_new_boolean(peering->agreed[0])) &&
+            put(json, "agreed2", json_object_new_boolean(peering->agreed[1])) &&
+            put_number(json, "generation", peering->generation);
 
     return finish(&json, good);
 }
@@ -415,6 +417,10 @@ int parse_peering(struct json_object *json, Peering **ret) {
         r = -EBADMSG;
     if (r == 0)
         r = get_unsigned(json, "id", 0, PEERING_MAX - 1, &peering->id);
+    if (r == 0)
+        r = get_bool(json, "agreed1", &peering->agreed[0]);
+    if (r == 0)
+        r = get_bool(json, "agreed2", &peering->agreed[1]);
     if (r == 0)
         r = get_number(json, "generation", 0, INT64_MAX, &peering->generation);
     if (r == 0)

@@ -543,9 +543,14 @@ static bool vpc_is_as(const Model *model, struct json_object *before, struct jso
 
 static bool peering_is_as(const Model *model, struct json_object *before, struct json_object *after) {
     _cleanup_(peering_free_pointer) Peering *named = NULL;
+    const Peering *peering;
 
-    return parse_peering(after ? after : before, &named) == 0 &&
-            !model_peering(model, named->vpcs[0], named->vpcs[1]) == !after;
+    if (parse_peering(after ? after : before, &named) < 0)
+        return false;
+    peering = model_peering(model, named->vpcs[0], named->vpcs[1]);
+    if (!peering || !after)
+        return !peering && !after;
+    return peering_is_active(peering) == peering_is_active(named);
 }
 
 int store_journal_read(Store *store, Model *model, Draft *ret, bool *ret_forward, uint64_t *ret_generation) {

@@ -108,6 +108,17 @@ static int ids_end(IdSet *set, unsigned *ret) {
     return -ENOSPC;
 }
 
+/* Refuses one more than a user (or VPC) may have. Root is no user in this. */
+static int check_limit(const Request *request, size_t have, const unsigned *limit, const char *what, const char *key,
+        Failure *failure) {
+    if (!limit || request->uid == 0 || have < *limit)
+        return 0;
+    return failure_set(failure, ERROR_LIMIT, "%s: %zu are the most that one may have here ('%s'); delete one, or ask the "
+            "administrator", what, have, key);
+}
+
+#define LIMIT(facts, name) ((facts)->limits ? &(facts)->limits->name : NULL)
+
 /* --- VPCs --- */
 
 /* Two VPCs with meeting blocks may exist, but the host's one routing table can only lead to one of them. */
@@ -120,9 +131,15 @@ static bool host_route_is_free(const Model *model, const Cidr *cidr) {
 
 int change_create_vpc(Draft *draft, const Request *request, const Facts *facts, Failure *failure) {
     _cleanup_(vpc_free_pointer) Vpc *vpc = calloc(1, sizeof(Vpc));
+    size_t own = 0;
     IdSet ids;
     int r;
 
+    for (size_t i = 0; i < draft->model->n_vpcs; i++)
+        own += draft->model->vpcs[i]->owner == request->uid;
+    r = check_limit(request, own, LIMIT(facts, vpcs_per_user), "VPCs", "vpcs-per-user", failure);
+    if (r < 0)
+        return r;
     if (!vpc || !(vpc->name = strdup(request->name)) || ids_begin(&ids, 0, UPLINK_MAX) < 0)
         return no_memory(failure);
     for (size_t i = 0; i < draft->model->n_vpcs; i++)
@@ -306,6 +323,9 @@ int change_add_subnet(Draft *draft, const Request *request, const Facts *facts, 
     if (vpc_subnet(vpc, request->name))
         return failure_set(failure, ERROR_EXISTS, "subnet '%s': VPC '%s' has one of that name already", request->name,
                 request->vpc);
+    r = check_limit(request, vpc->n_subnets, LIMIT(facts, subnets_per_vpc), "subnets", "subnets-per-vpc", failure);
+    if (r < 0)
+        return r;
     if (!subnet || !(subnet->name = strdup(request->name)) ||
             ids_begin(&ids, 1, (unsigned)vpc->n_subnets + 1) < 0)
         return no_memory(failure);
@@ -387,36 +407,77 @@ int change_disable_nat(Draft *draft, const Request *request, const Facts *facts,
 
 /* --- peerings --- */
 
+static int count_peering(const Peering *peering, void *data) {
+    size_t *n = data;
+
+    (*n)++;
+    return 0;
+}
+
+/* A side has agreed when its owner asks, or root, or whoever may manage both and owns neither. */
+static void agree(Peering *peering, const Vpc *a, const Vpc *b, uid_t uid) {
+    bool both = uid == 0 || (a->owner != uid && b->owner != uid);
+
+    for (size_t i = 0; i < 2; i++) {
+        const Vpc *side = streq(a->name, peering->vpcs[i]) ? a : b;
+
+        peering->agreed[i] = both || side->owner == uid;
+    }
+}
+
 int change_create_peering(Draft *draft, const Request *request, const Facts *facts, Failure *failure) {
     _cleanup_(peering_free_pointer) Peering *peering = calloc(1, sizeof(Peering));
-    const char *a = request->vpc, *b = request->other_vpc;
+    const char *names[2] = { request->vpc, request->other_vpc };
+    Vpc *vpcs[2];
     IdSet ids;
-    Vpc *vpc;
     int r;
 
-    if (streq(a, b))
-        return failure_set(failure, ERROR_INVALID, "VPC '%s': a VPC cannot be peered with itself", a);
-    r = open_vpc(draft, a, &vpc, failure);
-    if (r == 0)
-        r = open_vpc(draft, b, &vpc, failure);
-    if (r < 0)
-        return r;
-    if (!peering || !(peering->vpcs[0] = strdup(strcmp(a, b) < 0 ? a : b)) ||
-            !(peering->vpcs[1] = strdup(strcmp(a, b) < 0 ? b : a)) || ids_begin(&ids, 0, PEERING_MAX) < 0)
+    if (streq(names[0], names[1]))
+        return failure_set(failure, ERROR_INVALID, "VPC '%s': a VPC cannot be peered with itself", names[0]);
+    for (size_t i = 0; i < 2; i++) {
+        size_t n = 0;
+
+        r = open_vpc(draft, names[i], &vpcs[i], failure);
+        if (r < 0)
+            return r;
+        (void)draft_each_peering(draft, names[i], false, count_peering, &n);
+        r = check_limit(request, n, LIMIT(facts, peerings_per_vpc), "peerings", "peerings-per-vpc", failure);
+        if (r < 0)
+            return r;
+    }
+    if (!peering || !(peering->vpcs[0] = strdup(strcmp(names[0], names[1]) < 0 ? names[0] : names[1])) ||
+            !(peering->vpcs[1] = strdup(strcmp(names[0], names[1]) < 0 ? names[1] : names[0])) ||
+            ids_begin(&ids, 0, PEERING_MAX) < 0)
         return no_memory(failure);
     for (size_t i = 0; i < draft->model->n_peerings; i++)
         ids_take(&ids, draft->model->peerings[i]->id);
     if (ids_end(&ids, &peering->id) < 0)
         return failure_set(failure, ERROR_LIMIT, "peering of '%s' and '%s': this machine has %u already, the most "
-                "there can be", a, b, PEERING_MAX);
+                "there can be", names[0], names[1], PEERING_MAX);
+    agree(peering, vpcs[0], vpcs[1], request->uid);
 
     r = draft_add_peering(draft, peering);
     if (r == -EEXIST)
-        return failure_set(failure, ERROR_EXISTS, "peering of '%s' and '%s': there is one already", a, b);
+        return failure_set(failure, ERROR_EXISTS, "peering of '%s' and '%s': there is one already", names[0], names[1]);
     if (r < 0)
         return no_memory(failure);
     TAKE_PTR(peering);
     return 0;
+}
+
+int change_accept_peering(Draft *draft, const Request *request, const Facts *facts, Failure *failure) {
+    const char *a = request->vpc, *b = request->other_vpc;
+    Peering *peering;
+    Vpc *vpc;
+
+    if (draft_peering(draft, a, b, &peering) < 0)
+        return no_memory(failure);
+    if (!peering)
+        return failure_set(failure, ERROR_NO_SUCH_PEERING, "peering of '%s' and '%s': nobody asked for one", a, b);
+    if (peering_is_active(peering))
+        return failure_set(failure, ERROR_EXISTS, "peering of '%s' and '%s': it is in force already", a, b);
+    peering->agreed[0] = peering->agreed[1] = true;
+    return draft_vpc(draft, a, &vpc) < 0 || draft_vpc(draft, b, &vpc) < 0 ? no_memory(failure) : 0;
 }
 
 int change_delete_peering(Draft *draft, const Request *request, const Facts *facts, Failure *failure) {
@@ -472,6 +533,20 @@ int change_clear_firewall(Draft *draft, const Request *request, const Facts *fac
 
 /* --- workloads --- */
 
+static size_t count_workloads(const Model *model, uid_t uid) {
+    size_t n = 0;
+
+    for (size_t i = 0; i < model->n_vpcs; i++)
+        for (size_t j = 0; j < model->vpcs[i]->n_subnets; j++)
+            for (size_t k = 0; k < model->vpcs[i]->subnets[j]->n_endpoints; k++) {
+                const Endpoint *endpoint = model->vpcs[i]->subnets[j]->endpoints[k];
+
+                for (size_t l = 0; l < endpoint->n_workloads; l++)
+                    n += endpoint->workloads[l]->uid == uid;
+            }
+    return n;
+}
+
 int change_deploy_webserver(Draft *draft, const Request *request, const Facts *facts, Failure *failure) {
     _cleanup_(workload_free_pointer) Workload *workload = calloc(1, sizeof(Workload));
     Vpc *vpc;
@@ -479,6 +554,10 @@ int change_deploy_webserver(Draft *draft, const Request *request, const Facts *f
     Endpoint *endpoint;
     int r = open_subnet(draft, request, &vpc, &subnet, failure);
 
+    if (r < 0)
+        return r;
+    r = check_limit(request, count_workloads(draft->model, request->uid), LIMIT(facts, workloads_per_user), "workloads",
+            "workloads-per-user", failure);
     if (r < 0)
         return r;
     endpoint = subnet_first_endpoint(subnet);

@@ -5,6 +5,7 @@
  * Result: 0, or a negative errno with the failure set. Pure. */
 
 #include "core/draft.h"
+#include "core/limits.h"
 #include "core/request.h"
 #include "errors.h"
 
@@ -13,6 +14,7 @@ typedef struct Facts {
     int interface;    /* of request->interface: 1 fit to leave by, 0 absent, -EINVAL loopback or ours */
     bool forwarding;  /* the host forwards what comes in by it */
     char *host_route; /* what on the host meets request->cidr, or NULL */
+    const Limits *limits; /* NULL: none */
 } Facts;
 
 typedef int (*Change)(Draft *draft, const Request *request, const Facts *facts, Failure *failure);
@@ -24,6 +26,7 @@ int change_delete_subnet(Draft *draft, const Request *request, const Facts *fact
 int change_enable_nat(Draft *draft, const Request *request, const Facts *facts, Failure *failure);
 int change_disable_nat(Draft *draft, const Request *request, const Facts *facts, Failure *failure);
 int change_create_peering(Draft *draft, const Request *request, const Facts *facts, Failure *failure);
+int change_accept_peering(Draft *draft, const Request *request, const Facts *facts, Failure *failure);
 int change_delete_peering(Draft *draft, const Request *request, const Facts *facts, Failure *failure);
 int change_apply_firewall(Draft *draft, const Request *request, const Facts *facts, Failure *failure);
 int change_clear_firewall(Draft *draft, const Request *request, const Facts *facts, Failure *failure);

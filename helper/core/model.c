@@ -370,6 +370,10 @@ const char *peering_other(const Peering *peering, const char *vpc) {
     return streq(peering->vpcs[1], vpc) ? peering->vpcs[0] : NULL;
 }
 
+bool peering_is_active(const Peering *peering) {
+    return peering && peering->agreed[0] && peering->agreed[1];
+}
+
 Address vpc_gateway(const Vpc *vpc) {
     Address gateway = vpc->cidr.address;
 

@@ -85,6 +85,7 @@ typedef struct Vpc {
 typedef struct Peering {
     char *vpcs[2]; /* the lesser name first */
     unsigned id;   /* 0 to 8063, unique on the host: the link's addresses are made from it */
+    bool agreed[2]; /* each side's owner wants it; until both do, it is only a request */
     uint64_t generation;
 } Peering;
 
@@ -156,6 +157,9 @@ void endpoint_remove_workload(Endpoint *endpoint, const char *name);
 
 /* The other VPC of a peering, NULL when the named one is not a side of it. */
 const char *peering_other(const Peering *peering, const char *vpc);
+
+/* Whether both sides have agreed. False for NULL. Only then is there anything in the kernel. */
+bool peering_is_active(const Peering *peering);
 
 /* The VPC's router address: the first of its block. */
 Address vpc_gateway(const Vpc *vpc);

@@ -169,7 +169,8 @@ static int list_peer(const Peering *peering, void *data) {
     char cidr[CIDR_TEXT_MAX];
     LinkName link;
 
-    if (!other || (b->vpc && draft_see_peering(b->draft, peering->vpcs[0], peering->vpcs[1], b->reverse)))
+    if (!other || !peering_is_active(peering) ||
+            (b->vpc && peering_is_active(draft_see_peering(b->draft, peering->vpcs[0], peering->vpcs[1], b->reverse))))
         return 0;
     list_next(peers->list);
     text_add(peers->list->text, "\"%s\" . %s", link_peer(other_name, peering->id, link),

@@ -247,7 +247,7 @@ static int add_peer_route(const Peering *peering, void *data) {
     Builder *builder = routes->builder;
     const Vpc *other = draft_see_vpc(builder->draft, peering_other(peering, routes->vpc->name), builder->reverse);
 
-    if (other)
+    if (other && peering_is_active(peering))
         add_endpoint_route(builder, routes->vpc, routes->subnet, routes->endpoint, other, false);
     return 0;
 }
@@ -458,7 +458,8 @@ static bool peering_touches(const Draft *draft, const char *vpc) {
     for (size_t i = 0; i < draft->n_peerings; i++) {
         const DraftPeering *pair = &draft->peerings[i];
 
-        if (!pair->before != !pair->after && peering_other(pair->before ? pair->before : pair->after, vpc))
+        if (peering_is_active(pair->before) != peering_is_active(pair->after) &&
+                peering_other(pair->before ? pair->before : pair->after, vpc))
             return true;
     }
     return false;
@@ -516,9 +517,9 @@ static int make_plan(const Draft *draft, bool reverse, bool whole, Plan *ret) {
         const Peering *from = reverse ? draft->peerings[i].after : draft->peerings[i].before;
         const Peering *to = reverse ? draft->peerings[i].before : draft->peerings[i].after;
 
-        if (from && !to)
+        if (peering_is_active(from) && !peering_is_active(to))
             unmake_peering(&builder, from);
-        if (to && !from)
+        if (peering_is_active(to) && !peering_is_active(from))
             make_peering(&builder, to);
     }
     for (size_t i = 0; i < draft->n_vpcs; i++)

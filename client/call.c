@@ -188,7 +188,7 @@ int call_failed(Context *context, const sd_bus_error *error, int number) {
 
 /* Only a change asks for a password. The API's reading methods are the List… and Get… ones. */
 static bool method_changes(const char *method) {
-    return strncmp(method, "List", 4) != 0 && strncmp(method, "Get", 3) != 0;
+    return strncmp(method, "List", 4) != 0 && strncmp(method, "Get", 3) != 0 && strncmp(method, "Check", 5) != 0;
 }
 
 int call_send(Context *context, sd_bus_message *call, sd_bus_message **ret_reply) {

@@ -27,6 +27,7 @@ typedef enum OptionId {
     OPTION_ALL,
     OPTION_YES,
     OPTION_LIST,
+    OPTION_VERB,
     /* From here on: taken by every verb. */
     OPTION_JSON,
     OPTION_NO_LEGEND,
@@ -50,6 +51,7 @@ typedef enum ValueKind {
     VALUE_DIRECTORY,
     VALUE_FILE,
     VALUE_NUMBER,
+    VALUE_VERB,
     _VALUE_MAX,
 } ValueKind;
 
@@ -126,7 +128,10 @@ int nat_show(Context *context);
 int peer_create(Context *context);
 int peer_list(Context *context);
 int peer_show(Context *context);
+int peer_accept(Context *context);
 int peer_delete(Context *context);
+int access_can(Context *context);
+int access_whoami(Context *context);
 int firewall_apply(Context *context);
 int firewall_list(Context *context);
 int firewall_show(Context *context);

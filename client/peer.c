@@ -10,6 +10,7 @@ static const Column in_list[] = {
     { "cidr1", "CIDR1", CELL_PLAIN },
     { "vpc2", "VPC2", CELL_PLAIN },
     { "cidr2", "CIDR2", CELL_PLAIN },
+    { "state", "STATE", CELL_PLAIN },
 };
 
 static const Column in_full[] = {
@@ -17,24 +18,41 @@ static const Column in_full[] = {
     { "cidr1", "CIDR", CELL_PLAIN },
     { "vpc2", "Peer", CELL_PLAIN },
     { "cidr2", "Peer's CIDR", CELL_PLAIN },
+    { "state", "State", CELL_PLAIN },
+    { "awaits", "Awaits the owner of", CELL_PLAIN },
 };
 
-int peer_create(Context *context) {
-    const char *names[] = { context->values[OPTION_VPC1], context->values[OPTION_VPC2] };
-    _cleanup_json_ json_object *peering = NULL;
-    int status = call_method(context, "CreatePeering", NULL, "ssa{sv}", names[0], names[1], 0);
+/* After a change: what there is now, which may be a request only. */
+static int tell(Context *context, const char *const names[2]) {
+    _cleanup_json_ json_object *peering = call_object_quiet(context, OBJECT_PEERING, names);
 
-    if (status != EXIT_DONE)
-        return status;
-    peering = call_object_quiet(context, OBJECT_PEERING, names);
     if (peering && context_given(context, OPTION_JSON))
         return print_json(context, peering);
-    if (peering)
+    if (peering && *json_text(peering, "awaits"))
+        printf("peering %s/%s requested; the owner of %s agrees with 'vpcctl peer accept %s %s'\n",
+                json_text(peering, "vpc1"), json_text(peering, "vpc2"), json_text(peering, "awaits"),
+                json_text(peering, "vpc1"), json_text(peering, "vpc2"));
+    else if (peering)
         printf("peering %s/%s created (%s and %s)\n", json_text(peering, "vpc1"), json_text(peering, "vpc2"),
                 json_text(peering, "cidr1"), json_text(peering, "cidr2"));
     else
         printf("peering %s/%s created\n", names[0], names[1]);
     return EXIT_DONE;
+}
+
+static int change(Context *context, const char *method) {
+    const char *names[] = { context->values[OPTION_VPC1], context->values[OPTION_VPC2] };
+    int status = call_method(context, method, NULL, "ssa{sv}", names[0], names[1], 0);
+
+    return status == EXIT_DONE ? tell(context, names) : status;
+}
+
+int peer_create(Context *context) {
+    return change(context, "CreatePeering");
+}
+
+int peer_accept(Context *context) {
+    return change(context, "AcceptPeering");
 }
 
 int peer_list(Context *context) {

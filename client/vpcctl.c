@@ -34,6 +34,7 @@ static const char *const option_names[] = {
     [OPTION_ALL] = "all",
     [OPTION_YES] = "yes",
     [OPTION_LIST] = "list",
+    [OPTION_VERB] = "verb",
     [OPTION_JSON] = "json",
     [OPTION_NO_LEGEND] = "no-legend",
     [OPTION_NO_ASK_PASSWORD] = "no-ask-password",
@@ -89,11 +90,14 @@ static const Verb verbs[] = {
     { "peer", "create", NULL, "let two VPCs reach each other", false,
             { { OPTION_VPC1, VALUE_VPC, NAME, "a VPC" }, { OPTION_VPC2, VALUE_VPC, NAME, "the other one" } },
             peer_create },
+    { "peer", "accept", NULL, "agree to a peering that the other side asked for", false,
+            { { OPTION_VPC1, VALUE_VPC, NAME, "a VPC" }, { OPTION_VPC2, VALUE_VPC, NAME, "the other one" } },
+            peer_accept },
     { "peer", "list", NULL, "all peerings, or those of one VPC", false, { ONE_VPC }, peer_list },
     { "peer", "show", NULL, "one peering in full", false,
             { { OPTION_VPC1, VALUE_VPC, NAME, "a VPC" }, { OPTION_VPC2, VALUE_VPC, NAME, "the other one" } },
             peer_show },
-    { "peer", "delete", NULL, "part two VPCs", false,
+    { "peer", "delete", NULL, "part two VPCs, or turn a request down", false,
             { { OPTION_VPC1, VALUE_VPC, NAME, "a VPC" }, { OPTION_VPC2, VALUE_VPC, NAME, "the other one" } },
             peer_delete },
 
@@ -122,6 +126,11 @@ static const Verb verbs[] = {
     { "exec", NULL, NULL, "run a program inside a subnet, as you", true, { THE_VPC, THE_SUBNET }, exec_run },
     { "log", NULL, NULL, "what was changed, or refused, of what is yours", false,
             { { OPTION_LINES, VALUE_NUMBER, 0, "how many of the newest lines (20)" } }, log_show },
+    { "whoami", NULL, NULL, "who you are to vpcd, and what you may do", false, { { 0 } }, access_whoami },
+    { "can", NULL, NULL, "whether you may do something, without trying: exit status 0 or 4", false,
+            { { OPTION_VERB, VALUE_VERB, NAME, "as in the log, for instance vpc-create, nat-enable, exec" },
+                    { OPTION_VPC, VALUE_VPC, POSITIONAL, "the VPC it would be done to" } },
+            access_can },
     { "monitor", NULL, NULL, "changes, as they are made, until interrupted", false, { { 0 } }, monitor },
     { "cleanup", NULL, NULL, "delete all your VPCs", false,
             { { OPTION_ALL, VALUE_FLAG, 0, "everybody's, and whatever else is left of vpcctl" },
@@ -224,6 +233,7 @@ static const struct {
     [VALUE_DIRECTORY] = { "DIRECTORY", check_path },
     [VALUE_FILE] = { "FILE", check_path },
     [VALUE_NUMBER] = { "NUMBER", check_number },
+    [VALUE_VERB] = { "VERB", NULL },
 };
 _Static_assert(ELEMENTSOF(values) == _VALUE_MAX, "every kind of value has a word");
 

@@ -28,6 +28,10 @@ __vpcctl_values() {
                 '(vpc == "" || $1 == vpc) && (subnet == "" || $2 == subnet) { print $3 }'
             ;;
         TYPE) printf '%s\n' public private ;;
+        VERB)
+            printf '%s\n' vpc-create vpc-delete subnet-add subnet-delete nat-enable nat-disable peer-create peer-accept \
+                peer-delete firewall-apply firewall-clear deploy-webserver deploy-stop exec purge
+            ;;
         INTERFACE) ls /sys/class/net ;;
     esac
 }

@@ -407,10 +407,16 @@ int change_disable_nat(Draft *draft, const Request *request, const Facts *facts,
 
 /* --- peerings --- */
 
-static int count_peering(const Peering *peering, void *data) {
-    size_t *n = data;
+typedef struct CountPeerings {
+    const char *vpc;
+    size_t n;
+} CountPeerings;
 
-    (*n)++;
+/* Those that the VPC's own side wants: other people's requests must not use up what it may have. */
+static int count_peering(const Peering *peering, void *data) {
+    CountPeerings *count = data;
+
+    count->n += peering->agreed[streq(peering->vpcs[0], count->vpc) ? 0 : 1];
     return 0;
 }
 
@@ -435,13 +441,13 @@ int change_create_peering(Draft *draft, const Request *request, const Facts *fac
     if (streq(names[0], names[1]))
         return failure_set(failure, ERROR_INVALID, "VPC '%s': a VPC cannot be peered with itself", names[0]);
     for (size_t i = 0; i < 2; i++) {
-        size_t n = 0;
+        CountPeerings count = { names[i], 0 };
 
         r = open_vpc(draft, names[i], &vpcs[i], failure);
         if (r < 0)
             return r;
-        (void)draft_each_peering(draft, names[i], false, count_peering, &n);
-        r = check_limit(request, n, LIMIT(facts, peerings_per_vpc), "peerings", "peerings-per-vpc", failure);
+        (void)draft_each_peering(draft, names[i], false, count_peering, &count);
+        r = check_limit(request, count.n, LIMIT(facts, peerings_per_vpc), "peerings", "peerings-per-vpc", failure);
         if (r < 0)
             return r;
     }

@@ -209,7 +209,8 @@ static int check_against_peer(const Peering *peering, void *data) {
     const Vpc *third = draft_see_vpc(check->draft, peering_other(peering, check->vpc->name), false);
     char a[CIDR_TEXT_MAX], b[CIDR_TEXT_MAX];
 
-    if (!third || third == check->other || !cidr_overlaps(&third->cidr, &check->other->cidr))
+    /* A request of somebody else's stands in nobody's way; it is looked at again when it is to be accepted. */
+    if (!third || third == check->other || !peering_is_active(peering) || !cidr_overlaps(&third->cidr, &check->other->cidr))
         return 0;
     return failure_set(check->failure, ERROR_OVERLAP,
             "peering of '%s' and '%s': %s of '%s' overlaps %s of '%s', which '%s' is peered with already",

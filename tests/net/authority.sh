@@ -25,6 +25,7 @@ declare -A command=(
     [EnableNat]='nat enable --vpc vpc1 --interface eth0'
     [DisableNat]='nat disable --vpc vpc1'
     [CreatePeering]='peer create --vpc1 vpc1 --vpc2 vpc2'
+    [AcceptPeering]='peer accept --vpc1 vpc1 --vpc2 vpc2'
     [DeletePeering]='peer delete --vpc1 vpc1 --vpc2 vpc2'
     [ApplyFirewall]="firewall apply --vpc vpc1 --subnet public --policy $scratch/policy.json"
     [ClearFirewall]='firewall clear --vpc vpc1 --subnet public'
@@ -44,6 +45,7 @@ is 'introspection tells of all methods of the interface description' \
 results=$(timeout 300 as mallory "$walk")
 while read -r method _ result; do
     case $method in
+        Check*) is "mallory may ask: $method" "$result" org.freedesktop.DBus.Error.InvalidArgs ;; # no such verb
         List* | Get*) is "mallory may read: $method" "$result" ok ;;
         # His own VPCs, of which there are none, may go without a question.
         *) is "mallory may not: $method, by the bus" "$result" org.freedesktop.DBus.Error.AccessDenied ;;
@@ -53,7 +55,7 @@ same 'after all of these nothing has changed' "$before" "$(picture)"
 
 # Mallory, by busctl.
 while read -r method signature arguments; do
-    [[ $method == List* || $method == Get* || ! $arguments ]] && continue
+    [[ $method == List* || $method == Get* || $method == Check* || ! $arguments ]] && continue
     eval "set -- $arguments" # quoted by walk, for this
     refuse "mallory may not: $method, by busctl" 1 'access denied|not authorized|AccessDenied|permission' \
         call mallory "$method" "$signature" "$@"
@@ -62,7 +64,7 @@ same 'after all of these nothing has changed, by busctl' "$before" "$(picture)"
 
 # Mallory, by vpcctl.
 while read -r method _; do
-    [[ $method == List* || $method == Get* ]] && continue
+    [[ $method == List* || $method == Get* || $method == Check* ]] && continue
     if [[ ! ${command[$method]:-} ]]; then
         not_ok "this suite knows the command of method $method"
         continue
@@ -89,8 +91,21 @@ for method in DeleteVpc AddSubnet DeleteSubnet EnableNat DisableNat DeletePeerin
 done
 same 'after all of these nothing has changed, by bob' "$before" "$(picture)"
 need bob vpcctl vpc create --name bobs --cidr 10.60.0.0/16
-refuse 'bob may not peer his with hers' 4 'authori' bob vpcctl peer create --vpc1 bobs --vpc2 vpc1
-refuse 'nor the other way round' 4 'authori' bob vpcctl peer create --vpc1 vpc1 --vpc2 bobs
+# A peering needs both owners: what one of them asks for is a request, without effect in the kernel.
+before_kernel=$(picture_kernel)
+check 'bob may ask for a peering of his with hers' bob vpcctl peer create --vpc1 bobs --vpc2 vpc1
+like 'which is a request' "$(bob vpcctl peer show bobs vpc1)" 'State +requested'
+same 'and nothing in the kernel' "$before_kernel" "$(picture_kernel)"
+refuse 'bob may not accept it for her' 4 'authori' bob vpcctl peer accept bobs vpc1
+refuse 'mallory may not accept it' 4 'authori' mallory vpcctl peer accept bobs vpc1
+check 'alice may accept it' alice vpcctl peer accept bobs vpc1
+like 'then it is in force' "$(bob vpcctl peer show bobs vpc1)" 'State +active'
+like 'and in the kernel' "$(ip -n vpc1 link)" 'peer-bobs'
+refuse 'mallory may not end it' 4 'authori' mallory vpcctl peer delete bobs vpc1
+check 'either side may end it' bob vpcctl peer delete bobs vpc1
+same 'and the kernel is as before' "$before_kernel" "$(picture_kernel)"
+check 'alice may ask too' alice vpcctl peer create vpc1 bobs
+check 'and bob turns it down' bob vpcctl peer delete vpc1 bobs
 refuse 'alice may not delete his' 4 'authori' alice vpcctl vpc delete bobs
 check 'bob may delete his' bob vpcctl cleanup --yes
 like 'and what is alice'"'"'s is still there' "$(bob vpcctl vpc list)" vpc1

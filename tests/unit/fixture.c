@@ -102,6 +102,10 @@ Model *model_rich(void) {
             FACTS(.forwarding = true));
     accept_change(model, change_create_peering, REQUEST(.vpc = "vpc2", .other_vpc = "vpc1"));
     accept_change(model, change_create_peering, REQUEST(.vpc = "vpc2", .other_vpc = "engineering-platform"));
+    accept_change(model, change_accept_peering,
+            REQUEST(.uid = BOB, .vpc = "vpc2", .other_vpc = "engineering-platform"));
+    accept_change(model, change_create_peering,
+            REQUEST(.uid = BOB, .vpc = "vpc1", .other_vpc = "engineering-platform"));
     accept_change(model, change_apply_firewall,
             REQUEST(.vpc = "vpc1", .subnet = "public",
                     .firewall = FIREWALL(DENY, ALLOW, RULE(INGRESS, TCP, 8080, 8080, "", ALLOW),
@@ -181,7 +185,7 @@ bool peering_equal(const Peering *a, const Peering *b) {
     if (!a || !b)
         return a == b;
     return streq(a->vpcs[0], b->vpcs[0]) && streq(a->vpcs[1], b->vpcs[1]) && a->id == b->id &&
-            a->generation == b->generation;
+            a->agreed[0] == b->agreed[0] && a->agreed[1] == b->agreed[1] && a->generation == b->generation;
 }
 
 bool host_interface_equal(const HostInterface *a, const HostInterface *b) {

@@ -55,7 +55,8 @@ void refuse_change_on(Model *model, Change change, const Request *request, const
 void add_vpc(Model *model, const char *name, const char *block);
 void add_subnet(Model *model, const char *vpc, const char *name, const char *block, SubnetType type);
 
-/* Two VPCs of alice and one of bob, with subnets of both types, NAT, peerings, policies and a workload. */
+/* Two VPCs of alice and one of bob, with subnets of both types, NAT, peerings (that of vpc1 and engineering-platform only
+ * asked for), policies and workloads. */
 Model *model_rich(void);
 
 /* Equality of everything that is kept, field by field. Both may be NULL. */

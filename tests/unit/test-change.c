@@ -127,19 +127,22 @@ static void test_vpc_limit(void) {
 
 static void test_delete_vpc(void) {
     _cleanup_(model_free_pointer) Model *model = model_rich();
-    uint64_t generation = model->generation;
+    uint64_t generation;
 
+    add_vpc(model, "apart", "10.200.0.0/16");
+    generation = model->generation;
     refuse_change(model, change_delete_vpc, REQUEST(.name = "nothere"), ERROR_NO_SUCH_VPC,
             "VPC 'nothere': there is none of that name");
     accept_change(model, change_delete_vpc, REQUEST(.name = "vpc1"));
     g_assert_null(model_vpc(model, "vpc1"));
     g_assert_null(model_peering(model, "vpc1", "vpc2"));
+    g_assert_null(model_peering(model, "vpc1", "engineering-platform")); /* which was only asked for */
     g_assert_nonnull(model_peering(model, "engineering-platform", "vpc2"));
     g_assert_null(model_interface(model, "eth0"));
     g_assert_nonnull(model_interface(model, "wlan0"));
-    /* The peer was part of the change, the third was not. */
+    /* The peer was part of the change, the one apart was not. */
     g_assert_cmpuint(model_vpc(model, "vpc2")->generation, ==, generation + 1);
-    g_assert_cmpuint(model_vpc(model, "engineering-platform")->generation, <=, generation);
+    g_assert_cmpuint(model_vpc(model, "apart")->generation, ==, generation);
 }
 
 static void test_purge(void) {
@@ -375,6 +378,84 @@ static void test_peering(void) {
             "peering of 'a' and 'a': there is none");
 }
 
+static void assert_agreed(const Model *model, const char *a, const char *b, bool first, bool second) {
+    const Peering *peering = model_peering(model, a, b);
+
+    g_assert_cmpint(peering->agreed[0], ==, first);
+    g_assert_cmpint(peering->agreed[1], ==, second);
+    g_assert_cmpint(peering_is_active(peering), ==, first && second);
+}
+
+/* Who owns one side asks, and the other side accepts. */
+static void test_peering_consent(void) {
+    _cleanup_(model_free_pointer) Model *model = model_new();
+
+    add_vpc(model, "a", "10.0.0.0/16");
+    accept_change(model, change_create_vpc, REQUEST(.uid = BOB, .name = "b", .cidr = cidr("10.1.0.0/16")));
+    add_vpc(model, "c", "10.2.0.0/16");
+    g_assert_false(peering_is_active(NULL));
+    refuse_change(model, change_accept_peering, REQUEST(.vpc = "a", .other_vpc = "b"), ERROR_NO_SUCH_PEERING,
+            "peering of 'a' and 'b': nobody asked for one");
+
+    accept_change(model, change_create_peering, REQUEST(.vpc = "b", .other_vpc = "a"));
+    assert_agreed(model, "a", "b", true, false);
+    refuse_change(model, change_create_peering, REQUEST(.uid = BOB, .vpc = "a", .other_vpc = "b"), ERROR_EXISTS,
+            "peering of 'a' and 'b': there is one already");
+    accept_change(model, change_accept_peering, REQUEST(.uid = BOB, .vpc = "b", .other_vpc = "a"));
+    assert_agreed(model, "a", "b", true, true);
+    refuse_change(model, change_accept_peering, REQUEST(.uid = BOB, .vpc = "a", .other_vpc = "b"), ERROR_EXISTS,
+            "peering of 'a' and 'b': it is in force already");
+    accept_change(model, change_delete_peering, REQUEST(.vpc = "a", .other_vpc = "b"));
+
+    accept_change(model, change_create_peering, REQUEST(.uid = BOB, .vpc = "a", .other_vpc = "b"));
+    assert_agreed(model, "a", "b", false, true);
+    accept_change(model, change_delete_peering, REQUEST(.vpc = "a", .other_vpc = "b"));
+    accept_change(model, change_create_peering, REQUEST(.uid = 0, .vpc = "a", .other_vpc = "b"));
+    assert_agreed(model, "a", "b", true, true);
+    accept_change(model, change_create_peering, REQUEST(.uid = 4711, .vpc = "c", .other_vpc = "b"));
+    assert_agreed(model, "b", "c", true, true);
+    accept_change(model, change_create_peering, REQUEST(.vpc = "c", .other_vpc = "a"));
+    assert_agreed(model, "a", "c", true, true);
+}
+
+/* What one user may have; root has no limits, and other users have their own. */
+static void test_limits(void) {
+    const Limits limits = { .vpcs_per_user = 2, .subnets_per_vpc = 1, .peerings_per_vpc = 1, .workloads_per_user = 1 };
+    const Facts *facts = FACTS(.limits = &limits);
+    _cleanup_(model_free_pointer) Model *model = model_new();
+
+    accept_change_on(model, change_create_vpc, REQUEST(.name = "a", .cidr = cidr("10.0.0.0/16")), facts);
+    accept_change_on(model, change_create_vpc, REQUEST(.name = "b", .cidr = cidr("10.1.0.0/16")), facts);
+    refuse_change_on(model, change_create_vpc, REQUEST(.name = "c", .cidr = cidr("10.2.0.0/16")), facts, ERROR_LIMIT,
+            "VPCs: 2 are the most that one may have here ('vpcs-per-user'); delete one, or ask the administrator");
+    accept_change_on(model, change_create_vpc, REQUEST(.uid = BOB, .name = "c", .cidr = cidr("10.2.0.0/16")), facts);
+    for (unsigned i = 0; i < 4; i++) {
+        char name[] = { 'r', (char)('0' + i), '\0' };
+
+        accept_change_on(model, change_create_vpc, REQUEST(.uid = 0, .name = name, .cidr = cidr("10.3.0.0/16")), facts);
+    }
+
+    accept_change_on(model, change_add_subnet, REQUEST(.vpc = "a", .name = "s", .cidr = cidr("10.0.1.0/24")), facts);
+    refuse_change_on(model, change_add_subnet, REQUEST(.vpc = "a", .name = "t", .cidr = cidr("10.0.2.0/24")), facts,
+            ERROR_LIMIT,
+            "subnets: 1 are the most that one may have here ('subnets-per-vpc'); delete one, or ask the administrator");
+    accept_change_on(model, change_add_subnet, REQUEST(.vpc = "b", .name = "s", .cidr = cidr("10.1.1.0/24")), facts);
+
+    accept_change_on(model, change_create_peering, REQUEST(.vpc = "a", .other_vpc = "b"), facts);
+    refuse_change_on(model, change_create_peering, REQUEST(.vpc = "a", .other_vpc = "c"), facts, ERROR_LIMIT,
+            "peerings: 1 are the most that one may have here ('peerings-per-vpc'); delete one, or ask the administrator");
+    refuse_change_on(model, change_create_peering, REQUEST(.vpc = "c", .other_vpc = "b"), facts, ERROR_LIMIT,
+            "peerings: 1 are the most that one may have here ('peerings-per-vpc'); delete one, or ask the administrator");
+
+    accept_change_on(model, change_deploy_webserver, REQUEST(.vpc = "a", .subnet = "s", .name = "w", .port = 80), facts);
+    refuse_change_on(model, change_deploy_webserver, REQUEST(.vpc = "b", .subnet = "s", .name = "w", .port = 80), facts,
+            ERROR_LIMIT,
+            "workloads: 1 are the most that one may have here ('workloads-per-user'); delete one, or ask the "
+            "administrator");
+    accept_change_on(model, change_deploy_webserver,
+            REQUEST(.uid = BOB, .vpc = "b", .subnet = "s", .name = "w", .port = 80), facts);
+}
+
 static void test_peering_overlaps(void) {
     _cleanup_(model_free_pointer) Model *model = model_new();
 
@@ -546,6 +627,8 @@ int main(int argc, char **argv) {
     g_test_add_func("/change/nat", test_nat);
     g_test_add_func("/change/nat-interfaces", test_nat_interfaces);
     g_test_add_func("/change/peering", test_peering);
+    g_test_add_func("/change/peering-consent", test_peering_consent);
+    g_test_add_func("/change/limits", test_limits);
     g_test_add_func("/change/peering-overlaps", test_peering_overlaps);
     g_test_add_func("/change/peering-ids", test_peering_ids);
     g_test_add_func("/change/peering-limit", test_peering_limit);

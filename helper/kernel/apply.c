@@ -14,6 +14,7 @@ int kernel_new(Kernel **ret) {
         free(kernel);
         return r;
     }
+    (void)nft_worker_start(&kernel->nft, kernel->pool.host->fd); /* if it does not start, a step will say so */
     *ret = kernel;
     return 0;
 }
@@ -202,16 +203,39 @@ static int apply_sysctl(Kernel *kernel, const Step *step, char **why) {
     return r < 0 ? r : sysctl_write(step->key, step->text, step->host_sysctl_guard ? step->expected : NULL);
 }
 
-static int apply_rules(Kernel *kernel, const Step *step, char **why) {
+static int begin_rules(Kernel *kernel, const Step *step, char **why) {
     Netns *netns;
     int r = find_netns(kernel, step->netns, &netns, why);
-    if (r < 0)
-        return r;
-    r = nft_worker_start(&kernel->nft, kernel->pool.host->fd);
-    if (r < 0)
-        return r;
-    r = nft_worker_run(&kernel->nft, netns->fd, step->text, why);
+    if (r >= 0)
+        r = nft_worker_begin(&kernel->nft, kernel->pool.host->fd, netns->fd, step->text);
+    if (r >= 0)
+        kernel->rules = step;
+    return r;
+}
+
+static int finish_rules(Kernel *kernel, char **why) {
+    kernel->rules = NULL;
+    int r = nft_worker_finish(&kernel->nft, why);
     return r == -EPIPE ? say(why, "the process that loads nft rules died or hung", r) : r;
+}
+
+/* Whether the step may be done while rules are being loaded: it makes something inside one namespace and no way from there
+ * to anywhere else, so that nothing passes before the rules are there. */
+static bool goes_beside_rules(const Step *step) {
+    if (!step->netns || step->remove)
+        return false;
+    switch (step->kind) {
+        case STEP_NETNS:
+        case STEP_BRIDGE:
+        case STEP_LINK_UP:
+        case STEP_ADDRESS:
+        case STEP_ROUTE:
+            return true;
+        case STEP_SYSCTL: /* those of netfilter are there when the rules are */
+            return strncmp(step->key, "netfilter/", 10) != 0;
+        default:
+            return false;
+    }
 }
 
 static int apply_cut(Kernel *kernel, const Step *step, char **why) {
@@ -238,7 +262,7 @@ static int apply_step(Kernel *kernel, const Step *step, ApplyMode mode, char **w
         case STEP_SYSCTL:
             return apply_sysctl(kernel, step, why);
         case STEP_RULES:
-            return apply_rules(kernel, step, why);
+            return begin_rules(kernel, step, why);
         case STEP_CUT:
             return apply_cut(kernel, step, why);
         case _STEP_MAX:
@@ -327,28 +351,37 @@ static int report(const Step *step, int r, const char *why, Failure *failure) {
             strerror(-r), why ? ": " : "", why ? why : "");
 }
 
+/* Whether it goes on. */
+static bool done(const Step *step, int r, ApplyMode mode, const char *why, Failure *failure, int *result) {
+    if (r >= 0 || (mode == APPLY_CONVERGE && is_so_already(step, r)))
+        return true;
+    r = report(step, r, why, failure);
+    if (*result == 0)
+        *result = r;
+    return mode == APPLY_CONVERGE;
+}
+
+/* Waits for the rules, if any are being loaded. */
+static bool settle_rules(Kernel *kernel, ApplyMode mode, Failure *failure, int *result) {
+    _cleanup_free_ char *why = NULL;
+    const Step *step = kernel->rules;
+    return !step || done(step, finish_rules(kernel, &why), mode, why, failure, result);
+}
+
 int kernel_apply(Kernel *kernel, const Plan *plan, ApplyMode mode, Failure *failure) {
+    bool going = true;
     int result = 0;
     nft_worker_reap(&kernel->nft, false);
-    for (size_t i = 0; i < plan->n_steps; i++)
-        if (plan->steps[i].kind == STEP_RULES) {
-            /* It gets ready while the first steps are done; if it does not start, the step will say so. */
-            (void)nft_worker_start(&kernel->nft, kernel->pool.host->fd);
-            break;
-        }
-    for (size_t i = 0; i < plan->n_steps; i++) {
+    for (size_t i = 0; going && i < plan->n_steps; i++) {
         const Step *step = &plan->steps[i];
         _cleanup_free_ char *why = NULL;
-        int r = apply_step(kernel, step, mode, &why);
-        if (r >= 0 || (mode == APPLY_CONVERGE && is_so_already(step, r)))
-            continue;
-        r = report(step, r, why, failure);
-        if (result == 0)
-            result = r;
-        if (mode == APPLY_STRICT)
+        if (!goes_beside_rules(step) && !settle_rules(kernel, mode, failure, &result))
             break;
+        int r = apply_step(kernel, step, mode, &why);
+        going = done(step, r, mode, why, failure, &result);
     }
-    nft_worker_dismiss(&kernel->nft);
+    (void)settle_rules(kernel, mode, failure, &result);
+    nft_worker_renew(&kernel->nft, kernel->pool.host->fd);
     netns_forget(&kernel->pool);
     return result;
 }

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <nftables/libnftables.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,15 +11,19 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 
 /* Ten thousand rules load in 0.3 s. */
 #define TIMEOUT_SECONDS 60
 #define TEXT_MAX (256u << 20)
 #define WHY_MAX 65536u
 
-/* How long a worker outlives its work, so that closing its sockets finds nothing to wait for (see worker_main()). */
-#define LINGER_MICROSECONDS (100 * 1000)
+/* How long a context outlives its work, so that closing its socket finds nothing to wait for (see contexts_close()). */
+#define LINGER_MILLISECONDS 100
 #define CONTEXTS_MAX 64
+
+/* After so many texts a worker is replaced, whatever libnftables may have kept of them. */
+#define REQUESTS_MAX 1000
 
 /* Both go ahead of their text; a request comes with the namespace's descriptor. */
 typedef struct Request {
@@ -105,21 +110,46 @@ static int receive_request(int fd, uint32_t *ret_length) {
     return netns;
 }
 
-/* What was used and is closed at the end. */
+static int64_t milliseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Contexts that were used, the oldest first. */
 typedef struct Contexts {
-    struct nft_ctx *ring[CONTEXTS_MAX];
-    size_t n;
+    struct {
+        struct nft_ctx *context;
+        int64_t used;
+    } ring[CONTEXTS_MAX];
+    size_t first, n;
 } Contexts;
+
+/* Closing an nft socket waits until what its namespace threw away has been taken apart (nft_rcv_nl_event(): 10 to 20 ms)
+ * and holds up every transaction there. A little later there is nothing left to wait for. Much later would be too late:
+ * the socket keeps its namespace alive. */
+static void contexts_close(Contexts *contexts, int64_t used_until) {
+    while (contexts->n > 0 && contexts->ring[contexts->first].used <= used_until) {
+        nft_ctx_free(contexts->ring[contexts->first].context);
+        contexts->first = (contexts->first + 1) % CONTEXTS_MAX;
+        contexts->n--;
+    }
+}
+
+static void contexts_keep(Contexts *contexts, struct nft_ctx *context) {
+    if (contexts->n == CONTEXTS_MAX)
+        contexts_close(contexts, contexts->ring[contexts->first].used);
+    size_t last = (contexts->first + contexts->n++) % CONTEXTS_MAX;
+    contexts->ring[last].context = context;
+    contexts->ring[last].used = milliseconds();
+}
 
 /* A new context each time: its sockets and its cache are those of the namespace. */
 static int run_here(Contexts *contexts, const char *text, char **ret_why) {
     struct nft_ctx *context = nft_ctx_new(NFT_CTX_DEFAULT);
     if (!context)
         return -ENOMEM;
-    struct nft_ctx **slot = &contexts->ring[contexts->n++ % CONTEXTS_MAX];
-    if (*slot)
-        nft_ctx_free(*slot);
-    *slot = context;
+    contexts_keep(contexts, context);
 
     nft_ctx_buffer_output(context);
     nft_ctx_buffer_error(context);
@@ -147,6 +177,23 @@ static int run_in(Contexts *contexts, int netns, int home, const char *text, cha
     if (setns(home, CLONE_NEWNET) < 0)
         _exit(1);
     return r;
+}
+
+/* Meanwhile closes contexts. Whether there is a request, or the other side has gone. */
+static bool wait_for_request(Contexts *contexts, int socket) {
+    struct pollfd wanted = { .fd = socket, .events = POLLIN };
+    for (;;) {
+        int64_t now = milliseconds();
+        int r = 0;
+        if (contexts->n == 0 || contexts->ring[contexts->first].used + LINGER_MILLISECONDS > now)
+            r = poll(&wanted, 1, contexts->n == 0 ? -1
+                            : (int)(contexts->ring[contexts->first].used + LINGER_MILLISECONDS - now));
+        if (r > 0)
+            return true;
+        if (r < 0 && errno != EINTR)
+            return false;
+        contexts_close(contexts, milliseconds() - LINGER_MILLISECONDS);
+    }
 }
 
 static int serve_one(Contexts *contexts, int socket, int home) {
@@ -179,12 +226,13 @@ static void close_others(int keep) {
     close_range((unsigned)keep + 1, ~0u, 0);
 }
 
-/* The parent's handlers, atexit functions and descriptors are none of the worker's business. */
+/* The parent's handlers, atexit functions and descriptors are none of the worker's business. The service manager's signal to
+ * stop reaches all of the service: it ends when its parent does, not in the middle of what that has begun. */
 static _Noreturn void worker_main(pid_t parent, int socket, int host_netns) {
     prctl(PR_SET_NAME, "vpcd-nft");
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     for (int number = 1; number < NSIG; number++)
-        signal(number, SIG_DFL);
+        signal(number, number == SIGTERM || number == SIGINT ? SIG_IGN : SIG_DFL);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -195,11 +243,9 @@ static _Noreturn void worker_main(pid_t parent, int socket, int host_netns) {
     if (home < 0)
         _exit(1);
     Contexts contexts = {};
-    while (serve_one(&contexts, socket, home) == 0)
+    while (wait_for_request(&contexts, socket) && serve_one(&contexts, socket, home) == 0)
         ;
-    /* Closing an nft socket waits until what its namespace threw away has been taken apart (nft_rcv_nl_event(): 10 to
-     * 20 ms) and holds up every transaction there. A little later there is nothing left to wait for. */
-    usleep(LINGER_MICROSECONDS);
+    usleep(contexts.n > 0 ? LINGER_MILLISECONDS * 1000 : 0);
     _exit(0);
 }
 
@@ -234,6 +280,7 @@ int nft_worker_start(NftWorker *worker, int host_netns) {
     }
     worker->pid = pid;
     worker->socket = pair[0];
+    worker->n_requests = 0;
     return 0;
 }
 
@@ -262,33 +309,51 @@ void nft_worker_reap(NftWorker *worker, bool wait) {
         free(TAKE_PTR(worker->dismissed));
 }
 
-static int exchange(int socket, int netns, const char *text, uint32_t length, Answer *ret, char **why) {
-    int r = send_request(socket, netns, length);
-    if (r == 0)
-        r = send_all(socket, text, length);
-    if (r == 0)
-        r = receive_all(socket, ret, sizeof(*ret));
-    if (r < 0 || ret->length == 0)
-        return r;
-    _cleanup_free_ char *said = ret->length <= WHY_MAX ? malloc(ret->length + 1) : NULL;
-    if (!said || receive_all(socket, said, ret->length) < 0)
+/* What was said, its first line: below stands the command with a mark below its fault. */
+static int receive_why(int socket, uint32_t length, char **ret) {
+    _cleanup_free_ char *said = length <= WHY_MAX ? malloc(length + 1) : NULL;
+    if (!said || receive_all(socket, said, length) < 0)
         return -EPIPE;
-    said[ret->length] = '\0';
-    said[strcspn(said, "\n")] = '\0'; /* below stands the command with a mark below its fault */
-    *why = TAKE_PTR(said);
+    said[length] = '\0';
+    said[strcspn(said, "\n")] = '\0';
+    *ret = TAKE_PTR(said);
     return 0;
 }
 
-int nft_worker_run(NftWorker *worker, int netns, const char *text, char **why) {
+/* It hangs, or is of no use any more. */
+static int discard(NftWorker *worker) {
+    kill(worker->pid, SIGKILL);
+    nft_worker_dismiss(worker);
+    return -EPIPE;
+}
+
+int nft_worker_begin(NftWorker *worker, int host_netns, int netns, const char *text) {
     size_t length = strlen(text);
     if (length > TEXT_MAX)
         return -E2BIG;
-    Answer answer = {};
-    int r = exchange(worker->socket, netns, text, (uint32_t)length, &answer, why);
-    if (r < 0) {
-        kill(worker->pid, SIGKILL);
-        nft_worker_dismiss(worker);
-        return -EPIPE;
+    /* One that is gone since it was last needed is replaced without a word. */
+    for (int attempt = 0; attempt < 2; attempt++) {
+        int r = nft_worker_start(worker, host_netns);
+        if (r < 0)
+            return r;
+        worker->n_requests++;
+        if (send_request(worker->socket, netns, (uint32_t)length) == 0 && send_all(worker->socket, text, length) == 0)
+            return 0;
+        discard(worker);
     }
-    return answer.error;
+    return -EPIPE;
+}
+
+int nft_worker_finish(NftWorker *worker, char **why) {
+    Answer answer;
+    int r = receive_all(worker->socket, &answer, sizeof(answer));
+    if (r == 0 && answer.length > 0)
+        r = receive_why(worker->socket, answer.length, why);
+    return r < 0 ? discard(worker) : answer.error;
+}
+
+void nft_worker_renew(NftWorker *worker, int host_netns) {
+    if (worker->n_requests >= REQUESTS_MAX)
+        nft_worker_dismiss(worker);
+    (void)nft_worker_start(worker, host_netns);
 }

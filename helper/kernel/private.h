@@ -8,5 +8,6 @@
 
 struct Kernel {
     NetnsPool pool;
-    NftWorker nft; /* runs only while a plan is carried out */
+    NftWorker nft;
+    const Step *rules; /* that the worker is loading, while steps that do not depend on them are done */
 };

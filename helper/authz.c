@@ -33,6 +33,7 @@ typedef struct Check Check;
 
 struct Authz {
     sd_bus *bus;
+    const Limits *limits;
     Check *checks;
     unsigned n_checks;
     uint64_t next_id;
@@ -45,7 +46,9 @@ struct Check {
     void *data;
 
     char *sender;
-    bool interactive;
+    uid_t uid;
+    bool interactive; /* a person may be asked */
+    bool prompting;   /* and is */
     unsigned remaining; /* permissions not yet granted; the lowest is the one being asked for */
     uint64_t id;        /* polkit cancels by it; 0 while no question is open */
     char **keys, **values;
@@ -193,6 +196,28 @@ static int read_dismissed(sd_bus_message *reply) {
     return r < 0 ? r : dismissed;
 }
 
+/* Most calls are answered by a rule. Only one that is not is asked about again with a prompt, of which a user may have
+ * few open at a time: they are what waits for a person. */
+static void ask_person(Check *check) {
+    unsigned prompts = 0;
+
+    for (const Check *other = check->authz->checks; other; other = other->next)
+        prompts += other->prompting && other->uid == check->uid;
+    if (prompts >= check->authz->limits->prompts_per_user) {
+        char *message;
+
+        if (asprintf(&message, "%u password prompts of yours are open already ('prompts-per-user'); answer one",
+                    prompts) < 0)
+            message = NULL;
+        check_end(check, ERROR_LIMIT, message);
+        return;
+    }
+    check->prompting = true;
+    check->question = sd_bus_slot_unref(check->question);
+    if (check_ask(check) < 0)
+        check_deny(check, "polkit could not be asked");
+}
+
 static int on_answer(sd_bus_message *reply, void *data, sd_bus_error *error) {
     Check *check = data;
     const sd_bus_error *refusal = sd_bus_message_get_error(reply);
@@ -216,6 +241,10 @@ static int on_answer(sd_bus_message *reply, void *data, sd_bus_error *error) {
         return 0;
     }
 
+    if (!authorized && challenge && check->interactive && !check->prompting) {
+        ask_person(check);
+        return 0;
+    }
     if (!authorized) {
         check_deny(check, "%s",
                 dismissed                           ? "the prompt was dismissed"
@@ -227,6 +256,7 @@ static int on_answer(sd_bus_message *reply, void *data, sd_bus_error *error) {
     }
 
     check->remaining &= check->remaining - 1;
+    check->prompting = false;
     if (!check->remaining)
         check_end(check, ERROR_NONE, NULL);
     else {
@@ -283,7 +313,7 @@ static int check_ask(Check *check) {
     if (r >= 0)
         r = append_details(message, check);
     if (r >= 0)
-        r = sd_bus_message_append(message, "us", check->interactive ? POLKIT_ALLOW_INTERACTION : 0u, id);
+        r = sd_bus_message_append(message, "us", check->prompting ? POLKIT_ALLOW_INTERACTION : 0u, id);
     if (r >= 0) /* no time-out here: the check has one of its own, over all its questions */
         r = sd_bus_call_async(check->authz->bus, &check->question, message, on_answer, check, UINT64_MAX);
     if (r < 0)
@@ -387,6 +417,7 @@ int authz_check(Authz *authz, sd_bus_message *call, uid_t uid, unsigned permissi
         .next = authz->checks,
         .done = done,
         .data = data,
+        .uid = uid,
         .interactive = !quiet && sd_bus_message_get_allow_interactive_authorization(call) > 0,
         .remaining = permissions,
     };
@@ -419,7 +450,7 @@ unsigned authz_pending(const Authz *authz) {
     return authz->n_checks;
 }
 
-int authz_new(sd_bus *bus, Authz **ret) {
+int authz_new(sd_bus *bus, const Limits *limits, Authz **ret) {
     Authz *authz;
 
     if (!sd_bus_get_event(bus))
@@ -428,6 +459,7 @@ int authz_new(sd_bus *bus, Authz **ret) {
     if (!authz)
         return -ENOMEM;
     authz->bus = bus;
+    authz->limits = limits;
     *ret = authz;
     return 0;
 }

@@ -2,6 +2,7 @@
 #pragma once
 /* May this caller do this? polkit answers, asynchronously; everything but a clear yes is a no. */
 
+#include "core/limits.h"
 #include "errors.h"
 
 #include <systemd/sd-bus.h>
@@ -19,8 +20,8 @@ typedef enum Permission {
 
 typedef struct Authz Authz;
 
-/* The bus is borrowed and must outlive it. */
-int authz_new(sd_bus *bus, Authz **ret);
+/* Bus and limits are borrowed and must outlive it. */
+int authz_new(sd_bus *bus, const Limits *limits, Authz **ret);
 /* Cancels what is pending; its callbacks are not called. */
 Authz *authz_free(Authz *authz);
 DEFINE_CLEANUP(Authz *, authz_free)
@@ -32,7 +33,7 @@ typedef struct AuthzDetail {
 } AuthzDetail;
 
 /* Called exactly once, later, never from within authz_check(). verdict: ERROR_NONE means yes; ERROR_ACCESS_DENIED,
- * ERROR_AUTH_TIMEOUT (VPCD_AUTH_TIMEOUT_SEC passed); message: why not, for the caller, or NULL. */
+ * ERROR_AUTH_TIMEOUT (VPCD_AUTH_TIMEOUT_SEC passed), ERROR_LIMIT (too many prompts); message: why not, for the caller, or NULL. */
 typedef void (*AuthzDone)(void *data, ErrorCode verdict, const char *message);
 
 /* Asks for every permission of the mask, one after the other, for the sender of `call` as "system-bus-name", with

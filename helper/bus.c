@@ -18,7 +18,6 @@ typedef struct Call {
     char *object;         /* for log and signal */
     uid_t uid;
     uid_t owner; /* of the VPC, or (uid_t)-1 */
-    bool interactive;
     struct Call *next;
 } Call;
 
@@ -164,23 +163,17 @@ static char *join_arguments(char *const *argv) {
     return text;
 }
 
-/* One user's calls and prompts have an end, so that nobody keeps the others waiting. */
+/* One user's calls have an end, so that nobody keeps the others waiting. */
 static int check_limits(const Bus *bus, const Call *call, Failure *failure) {
-    unsigned calls = 0, prompts = 0;
+    unsigned calls = 0;
 
     if (call->uid == 0)
         return 0;
     for (const Call *other = bus->calls; other; other = other->next)
-        if (other->uid == call->uid) {
-            calls++;
-            prompts += other->interactive;
-        }
+        calls += other->uid == call->uid;
     if (calls >= bus->limits->calls_per_user)
         return failure_set(failure, ERROR_LIMIT, "%u calls of yours are under way already ('calls-per-user'); wait for "
                 "one to end", calls);
-    if (call->interactive && prompts >= bus->limits->prompts_per_user)
-        return failure_set(failure, ERROR_LIMIT, "%u calls of yours may be asking for a password already "
-                "('prompts-per-user'); answer one", prompts);
     return 0;
 }
 
@@ -234,7 +227,6 @@ static int begin_call(Bus *bus, sd_bus_message *message, const Op *op, Request *
     if (!call)
         return -ENOMEM;
     *call = (Call){ .bus = bus, .op = op, .uid = request->uid, .owner = owner_of(bus, request), .next = bus->calls };
-    call->interactive = op->kind != OP_CHECK && sd_bus_message_get_allow_interactive_authorization(message) > 0;
     call->object = op_object(op, request);
     r = call->object && arguments ? check_limits(bus, call, failure) : -ENOMEM;
     if (r >= 0 && op->kind == OP_CHECK)

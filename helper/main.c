@@ -116,7 +116,7 @@ static int start(Daemon *daemon, const char **ret_what) {
     STEP("audit log", audit_open(STATE_DIRECTORY, &daemon->audit));
     STEP("units", units_new(daemon->connection, daemon->event, &daemon->units));
     STEP("state", engine_new(daemon->kernel, daemon->units, daemon->store, &daemon->limits, &daemon->engine));
-    STEP("authorization", authz_new(daemon->connection, &daemon->authz));
+    STEP("authorization", authz_new(daemon->connection, &daemon->limits, &daemon->authz));
     STEP("bus objects", bus_new(daemon->connection, daemon->engine, daemon->authz, daemon->audit, &daemon->limits, &daemon->bus));
     if (daemon->idle_usec > 0) {
         STEP("idle timer", sd_event_add_time_relative(daemon->event, &daemon->idle, CLOCK_MONOTONIC, daemon->idle_usec, 0,

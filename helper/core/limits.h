@@ -5,7 +5,7 @@
 
 typedef struct Limits {
     unsigned calls_per_user;     /* changes that wait for authorization or for their turn */
-    unsigned prompts_per_user;   /* of those, ones that may ask for a password */
+    unsigned prompts_per_user;   /* of those, ones that ask for a password */
     unsigned vpcs_per_user;
     unsigned subnets_per_vpc;
     unsigned peerings_per_vpc;
@@ -15,6 +15,6 @@ typedef struct Limits {
 
 #define LIMITS_DEFAULT                                                                                                 \
     {                                                                                                                  \
-        .calls_per_user = 32, .prompts_per_user = 4, .vpcs_per_user = 256, .subnets_per_vpc = 256,                     \
+        .calls_per_user = 128, .prompts_per_user = 4, .vpcs_per_user = 256, .subnets_per_vpc = 256,                     \
         .peerings_per_vpc = 64, .workloads_per_user = 256, .execs_per_user = 64                                        \
     }

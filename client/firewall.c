@@ -31,7 +31,8 @@ static int read_policy(Context *context, const char *path, char **ret, size_t *r
     if (!text)
         return report_errno(context, -ENOMEM, path);
     if (!streq(path, "-")) {
-        fd = opened = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        opened = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        fd = opened;
         if (fd < 0)
             return report_usage(context, "--policy %s: %s", path, strerror(errno));
     }

@@ -164,7 +164,7 @@ static int get_text(json_object *object, const char *where, const char *key, con
 
 static int get_cidr(json_object *object, const char *where, const char *key, Cidr *ret, Failure *failure) {
     char right[CIDR_TEXT_MAX];
-    const char *text;
+    const char *text = NULL;
     int r = get_text(object, where, key, &text, failure);
 
     if (r < 0)
@@ -181,7 +181,7 @@ static int get_cidr(json_object *object, const char *where, const char *key, Cid
 
 /* "allow" or "deny"; -ENOENT when it is absent. */
 static int get_action(json_object *object, const char *where, const char *key, Action *ret, Failure *failure) {
-    const char *text;
+    const char *text = NULL;
     int r = get_text(object, where, key, &text, failure);
 
     if (r < 0)
@@ -258,7 +258,7 @@ static int parse_rule(json_object *object, Direction direction, const char *wher
         [DIRECTION_INGRESS] = { "port", "protocol", "action", "source", NULL },
         [DIRECTION_EGRESS] = { "port", "protocol", "action", "destination", NULL },
     };
-    const char *protocol;
+    const char *protocol = NULL;
     int r;
 
     *rule = (Rule){ .direction = direction };
@@ -356,7 +356,7 @@ int policy_parse(const char *text, size_t length, Policy *ret, Failure *failure)
     int r;
 
     if (length > POLICY_SIZE_MAX)
-        return invalid(failure, "it is larger than the %d bytes that a policy may have", POLICY_SIZE_MAX);
+        return invalid(failure, "it is larger than the %zu bytes that a policy may have", POLICY_SIZE_MAX);
     if (zero)
         return invalid_at(failure, text, (size_t)(zero - text), "a zero byte");
     copy = strndup(text, length);

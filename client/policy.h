@@ -7,7 +7,7 @@
 
 #include <json.h>
 
-#define POLICY_SIZE_MAX (1024 * 1024)
+#define POLICY_SIZE_MAX ((size_t)1 << 20)
 
 typedef struct Policy {
     bool has_subnet;

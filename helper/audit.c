@@ -12,8 +12,8 @@
 
 #define LOG_NAME "vpcctl.log"
 #define LOG_OLD LOG_NAME ".1"
-#define LOG_BYTES_MAX (8 * 1024 * 1024)
-#define LOG_READ_MAX (1024 * 1024) /* how far back a reader looks */
+#define LOG_BYTES_MAX ((off_t)8 << 20)
+#define LOG_READ_MAX ((off_t)1 << 20) /* how far back a reader looks */
 
 struct Audit {
     int directory;
@@ -142,7 +142,7 @@ static int read_tail(Audit *audit, char **ret) {
         return errno == ENOENT ? 0 : -errno;
     if (fstat(fd, &st) < 0)
         return -errno;
-    size = st.st_size > LOG_READ_MAX ? LOG_READ_MAX : (size_t)st.st_size;
+    size = (size_t)(st.st_size > LOG_READ_MAX ? LOG_READ_MAX : st.st_size);
     text = malloc(size + 1);
     if (!text)
         return -ENOMEM;

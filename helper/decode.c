@@ -412,7 +412,7 @@ int decode_delete_vpc(sd_bus_message *message, Request *request, Failure *failur
 }
 
 int decode_add_subnet(sd_bus_message *message, Request *request, Failure *failure) {
-    unsigned type;
+    unsigned type = 0;
     int r = read_name(message, "VPC", &request->vpc, failure);
 
     if (r == 0)
@@ -466,7 +466,7 @@ int decode_peering(sd_bus_message *message, Request *request, Failure *failure) 
 }
 
 static int read_rule(sd_bus_message *message, size_t index, Rule *rule, Failure *failure) {
-    unsigned direction, protocol, action;
+    unsigned direction = 0, protocol = 0, action = 0;
     uint16_t first, last;
     const char *cidr;
     int r = read_word(message, "direction", direction_parse, "'ingress' and 'egress'", &direction, failure);
@@ -529,7 +529,7 @@ int decode_apply_firewall(sd_bus_message *message, Request *request, Failure *fa
     if (!request->firewall)
         return no_memory(failure);
     for (int i = 0; i < _DIRECTION_MAX; i++) {
-        unsigned action;
+        unsigned action = 0;
 
         r = read_word(message, "default", action_parse, "'allow' and 'deny'", &action, failure);
         if (r < 0)

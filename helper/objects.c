@@ -21,7 +21,7 @@ static int append_cidr(sd_bus_message *m, const Cidr *cidr) {
 static int append_owned(sd_bus_message *m, char *text) {
     _cleanup_free_ char *owned = text;
 
-    return text ? sd_bus_message_append(m, "s", text) : -ENOMEM;
+    return owned ? sd_bus_message_append(m, "s", owned) : -ENOMEM;
 }
 
 static int vpc_name(sd_bus_message *m, const Object *o) {
@@ -536,7 +536,7 @@ int objects_new(sd_bus *bus, const Model *model, Objects **ret) {
     objects->bus = sd_bus_ref(bus);
     objects->model = model;
     r = sd_bus_add_object_manager(bus, &objects->manager, VPCD_PATH);
-    for (int kind = 0; r >= 0 && kind < _OBJECT_KIND_MAX; kind++) {
+    for (size_t kind = 0; r >= 0 && kind < _OBJECT_KIND_MAX; kind++) {
         Registered *registered = &objects->registered[kind];
 
         *registered = (Registered){ (ObjectKind)kind, objects, make_vtable(kinds[kind].properties) };

@@ -224,7 +224,7 @@ static int get_word(struct json_object *object, const char *key, int (*parse)(co
 static int read_rule(struct json_object *json, Rule *rule) {
     int direction = get_word(json, "direction", direction_parse), protocol = get_word(json, "protocol", protocol_parse),
         action = get_word(json, "action", action_parse);
-    unsigned first, last;
+    unsigned first = 0, last = 0;
 
     if (direction < 0 || protocol < 0 || action < 0 || get_unsigned(json, "first", 0, UINT16_MAX, &first) < 0 ||
             get_unsigned(json, "last", first, UINT16_MAX, &last) < 0 || get_cidr(json, "peer", true, &rule->peer) < 0)
@@ -283,7 +283,7 @@ static int read_groups(struct json_object *json, Workload *workload) {
 static int read_workload(struct json_object *json, Workload **ret) {
     _cleanup_(workload_free_pointer) Workload *workload = calloc(1, sizeof(Workload));
     int kind = get_word(json, "kind", workload_kind_parse);
-    unsigned port;
+    unsigned port = 0;
     int r;
 
     if (!workload)

@@ -9,7 +9,7 @@
 #include <json-c/json.h>
 
 #define STATE_VERSION 1
-#define STATE_BYTES_MAX (16 * 1024 * 1024)
+#define STATE_BYTES_MAX ((size_t)16 << 20)
 
 static inline void json_put(struct json_object **object) {
     if (*object)

@@ -88,7 +88,7 @@ static int read_file(int directory, const char *name, char **ret, size_t *ret_si
 
     if (fd < 0 || fstat(fd, &st) < 0)
         return -errno;
-    if (!S_ISREG(st.st_mode) || st.st_size > STATE_BYTES_MAX)
+    if (!S_ISREG(st.st_mode) || (size_t)st.st_size > STATE_BYTES_MAX)
         return -EBADMSG;
     text = malloc((size_t)st.st_size + 1);
     if (!text)
@@ -133,9 +133,8 @@ static int write_file(int directory, const char *name, const char *text, bool ke
         r = -errno;
     if (r == 0 && keep) {
         /* A link, so that at no moment there is no file of that name. */
-        if (unlinkat(directory, previous, 0) < 0 && errno != ENOENT)
-            r = -errno;
-        else if (linkat(directory, name, directory, previous, 0) < 0 && errno != ENOENT)
+        if ((unlinkat(directory, previous, 0) < 0 && errno != ENOENT) ||
+                (linkat(directory, name, directory, previous, 0) < 0 && errno != ENOENT))
             r = -errno;
     }
     if (r == 0 && renameat(directory, temporary, directory, name) < 0)
@@ -180,10 +179,10 @@ typedef struct Save {
 
 /* One object's way from `before` to `after` as JSON (either may be NULL), where they differ. */
 static int save_one(Save *save, Kind kind, char *file, struct json_object *before, struct json_object *after) {
-    _cleanup_free_ char *owned_file = file, *text = NULL;
+    _cleanup_free_ char *owned = file, *text = NULL;
     int r;
 
-    if (!file)
+    if (!owned)
         return -ENOMEM;
     if (before && after && json_object_equal(before, after))
         return 0;
@@ -556,7 +555,7 @@ static bool peering_is_as(const Model *model, struct json_object *before, struct
 int store_journal_read(Store *store, Model *model, Draft *ret, bool *ret_forward, uint64_t *ret_generation) {
     _cleanup_draft_ Draft draft = { .model = model };
     _cleanup_json_ struct json_object *body = NULL;
-    struct json_object *list, *number;
+    struct json_object *list = NULL, *number = NULL;
     bool stored = true, deletes = false;
     int r = load_body(store->runtime, JOURNAL, &body);
 

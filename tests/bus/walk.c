@@ -80,6 +80,8 @@ static const char *value_for(const Method *method, const char *name) {
         return "public";
     if (strcmp(name, "interface") == 0)
         return "eth0";
+    if (strcmp(name, "verb") == 0)
+        return "vpc-delete";
     if (strstr(name, "default"))
         return "deny";
     return "public";

@@ -96,8 +96,13 @@ for ((i = 0; i < 10; i++)); do
 done
 good=0
 for ((i = 0; i < 10; i++)); do
-    wait "${pids[i]}"
-    [[ $? == "$i" && $(cat "$scratch/many.$i") == "$i" ]] && good=$((good + 1))
+    status=0
+    wait "${pids[i]}" || status=$?
+    if [[ $status == "$i" && $(cat "$scratch/many.$i") == "$i" ]]; then
+        good=$((good + 1))
+    else
+        note "number $i ended with $status and said: $(cat "$scratch/many.$i")"
+    fi
 done
 is 'ten at once, each with its own output and status' "$good" 10
 

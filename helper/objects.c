@@ -650,17 +650,6 @@ static int say_changed(Objects *objects, ObjectKind kind, const Object *object, 
     return 0;
 }
 
-static bool peers_change(const Draft *draft, const char *vpc) {
-    for (size_t i = 0; i < draft->n_peerings; i++) {
-        const DraftPeering *pair = &draft->peerings[i];
-
-        if (peering_is_active(pair->before) != peering_is_active(pair->after) &&
-                peering_other(pair->before ? pair->before : pair->after, vpc))
-            return true;
-    }
-    return false;
-}
-
 static bool subnet_names_differ(const Vpc *a, const Vpc *b) {
     if (a->n_subnets != b->n_subnets)
         return true;
@@ -680,7 +669,7 @@ static int say_vpc_changes(Objects *objects, const Draft *draft, const Vpc *befo
         names[n++] = "NatInterface";
     if (subnet_names_differ(before, after))
         names[n++] = "Subnets";
-    if (peers_change(draft, after->name))
+    if (draft_changes_peers(draft, after->name))
         names[n++] = "Peers";
     r = say_changed(objects, OBJECT_VPC, &object, names, n);
     for (size_t i = 0; r >= 0 && i < after->n_subnets; i++) {

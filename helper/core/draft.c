@@ -143,6 +143,17 @@ int draft_each_peering(const Draft *draft, const char *vpc, bool reverse,
     return 0;
 }
 
+bool draft_changes_peers(const Draft *draft, const char *vpc) {
+    for (size_t i = 0; i < draft->n_peerings; i++) {
+        const DraftPeering *pair = &draft->peerings[i];
+
+        if (peering_is_active(pair->before) != peering_is_active(pair->after) &&
+                peering_other(pair->before ? pair->before : pair->after, vpc))
+            return true;
+    }
+    return false;
+}
+
 #define ADD(draft, array, count, pair, object)                                                                         \
     ({                                                                                                                 \
         int _result = 0;                                                                                               \

@@ -46,6 +46,9 @@ const Peering *draft_see_peering(const Draft *draft, const char *a, const char *
 int draft_each_peering(const Draft *draft, const char *vpc, bool reverse,
         int (*visit)(const Peering *peering, void *data), void *data);
 
+/* Whether a peering of the VPC comes into force or goes out of it. */
+bool draft_changes_peers(const Draft *draft, const char *vpc);
+
 /* Takes over a new object; -EEXIST when there is one of that name, -ENOMEM. On failure it stays the caller's. */
 int draft_add_vpc(Draft *draft, Vpc *vpc);
 int draft_add_peering(Draft *draft, Peering *peering);

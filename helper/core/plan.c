@@ -454,17 +454,6 @@ static bool policies_differ(const Vpc *from, const Vpc *to) {
     return false;
 }
 
-static bool peering_touches(const Draft *draft, const char *vpc) {
-    for (size_t i = 0; i < draft->n_peerings; i++) {
-        const DraftPeering *pair = &draft->peerings[i];
-
-        if (peering_is_active(pair->before) != peering_is_active(pair->after) &&
-                peering_other(pair->before ? pair->before : pair->after, vpc))
-            return true;
-    }
-    return false;
-}
-
 /* The router's rules from one to the other; no step when nothing differs. */
 static void change_rules(Builder *builder, const Vpc *from, const Vpc *to) {
     char *text;
@@ -493,7 +482,7 @@ static void change_vpc(Builder *builder, const Vpc *from, const Vpc *to) {
     if (from->host_access != to->host_access)
         change_host_route(builder, to, from->host_access);
     /* The new rules are in force, so nothing that is cut here can start again. */
-    if (cut || policies_differ(from, to) || peering_touches(builder->draft, to->name) ||
+    if (cut || policies_differ(from, to) || draft_changes_peers(builder->draft, to->name) ||
             (nat_changes && from->nat_interface) || (from->host_access && !to->host_access))
         add(builder, (Step){ .kind = STEP_CUT, .netns = copy(builder, to->name), .vpc = to });
 }

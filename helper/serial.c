@@ -2,6 +2,7 @@
 #include "serial.h"
 
 #include "core/ident.h"
+#include "core/validate.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -136,6 +137,9 @@ struct json_object *serial_interface(const HostInterface *interface) {
 
 /* --- reading --- */
 
+/* Of times and generations: what every JSON reader holds exactly, with room to count on from. */
+#define NUMBER_MAX ((uint64_t)1 << 53)
+
 static int get(struct json_object *object, const char *key, enum json_type type, struct json_object **ret) {
     return json_object_is_type(object, json_type_object) && json_object_object_get_ex(object, key, ret) &&
                     json_object_is_type(*ret, type)
@@ -229,6 +233,8 @@ static int read_rule(struct json_object *json, Rule *rule) {
     if (direction < 0 || protocol < 0 || action < 0 || get_unsigned(json, "first", 0, UINT16_MAX, &first) < 0 ||
             get_unsigned(json, "last", first, UINT16_MAX, &last) < 0 || get_cidr(json, "peer", true, &rule->peer) < 0)
         return -EBADMSG;
+    if ((first == 0) != (last == 0) || (last && protocol != PROTOCOL_TCP && protocol != PROTOCOL_UDP))
+        return -EBADMSG;
     rule->direction = (Direction)direction;
     rule->protocol = (Protocol)protocol;
     rule->action = (Action)action;
@@ -244,7 +250,8 @@ static int read_firewall(struct json_object *json, Firewall **ret) {
 
     if (!firewall)
         return -ENOMEM;
-    if (ingress < 0 || egress < 0 || get(json, "rules", json_type_array, &rules) < 0)
+    if (ingress < 0 || egress < 0 || get(json, "rules", json_type_array, &rules) < 0 ||
+            json_object_array_length(rules) > RULES_MAX)
         return -EBADMSG;
     firewall->defaults[DIRECTION_INGRESS] = (Action)ingress;
     firewall->defaults[DIRECTION_EGRESS] = (Action)egress;
@@ -370,6 +377,47 @@ static int read_subnet(struct json_object *json, Subnet **ret) {
     return 0;
 }
 
+/* Blocks, addresses and numbers fit together, as far as the kernel's names and addresses are made from them. */
+static bool subnets_fit(const Subnet *a, const Subnet *b) {
+    if (a->id == b->id || cidr_overlaps(&a->cidr, &b->cidr))
+        return false;
+    for (size_t i = 0; i < a->n_endpoints; i++)
+        for (size_t j = 0; j < b->n_endpoints; j++)
+            if (a->endpoints[i]->id == b->endpoints[j]->id)
+                return false;
+    return true;
+}
+
+static bool endpoints_fit(const Subnet *subnet) {
+    for (size_t i = 0; i < subnet->n_endpoints; i++) {
+        const Endpoint *endpoint = subnet->endpoints[i];
+
+        if (!cidr_has_address(&subnet->cidr, &endpoint->address))
+            return false;
+        for (size_t j = 0; j < i; j++)
+            if (endpoint->id == subnet->endpoints[j]->id ||
+                    address_equal(&endpoint->address, &subnet->endpoints[j]->address))
+                return false;
+    }
+    return true;
+}
+
+static bool vpc_fits(const Vpc *vpc) {
+    if (validate_vpc_cidr(&vpc->cidr, NULL) < 0)
+        return false;
+    for (size_t i = 0; i < vpc->n_subnets; i++) {
+        const Subnet *subnet = vpc->subnets[i];
+
+        if (validate_subnet_cidr(&subnet->cidr, NULL) < 0 || !cidr_contains(&vpc->cidr, &subnet->cidr) ||
+                !endpoints_fit(subnet))
+            return false;
+        for (size_t j = 0; j < i; j++)
+            if (!subnets_fit(subnet, vpc->subnets[j]))
+                return false;
+    }
+    return true;
+}
+
 int parse_vpc(struct json_object *json, Vpc **ret) {
     _cleanup_(vpc_free_pointer) Vpc *vpc = calloc(1, sizeof(Vpc));
     const char *interface;
@@ -383,9 +431,9 @@ int parse_vpc(struct json_object *json, Vpc **ret) {
     if (r == 0)
         r = get_unsigned(json, "owner", 0, UINT32_MAX - 1, &vpc->owner);
     if (r == 0)
-        r = get_number(json, "created", 0, INT64_MAX, &vpc->created);
+        r = get_number(json, "created", 0, NUMBER_MAX, &vpc->created);
     if (r == 0)
-        r = get_number(json, "generation", 0, INT64_MAX, &vpc->generation);
+        r = get_number(json, "generation", 0, NUMBER_MAX, &vpc->generation);
     if (r == 0)
         r = get_cidr(json, "cidr", false, &vpc->cidr);
     if (r == 0)
@@ -399,6 +447,8 @@ int parse_vpc(struct json_object *json, Vpc **ret) {
     }
     if (r == 0)
         r = READ_ARRAY(json, "subnets", Subnet, read_subnet, subnet_free, vpc_subnet, vpc_add_subnet, vpc);
+    if (r == 0 && !vpc_fits(vpc))
+        r = -EBADMSG;
     if (r == 0)
         *ret = TAKE_PTR(vpc);
     return r;
@@ -422,7 +472,7 @@ int parse_peering(struct json_object *json, Peering **ret) {
     if (r == 0)
         r = get_bool(json, "agreed2", &peering->agreed[1]);
     if (r == 0)
-        r = get_number(json, "generation", 0, INT64_MAX, &peering->generation);
+        r = get_number(json, "generation", 0, NUMBER_MAX, &peering->generation);
     if (r == 0)
         *ret = TAKE_PTR(peering);
     return r;

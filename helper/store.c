@@ -274,23 +274,29 @@ static int load_body(int directory, const char *file, struct json_object **ret) 
     return r < 0 ? r : parse_wrapped(text, size, ret);
 }
 
+/* The file's own name has to be the object's, or a copied file would bring two of one name, or one back that is gone.
+ * Takes over `expected`; `file` may be the generation before. */
+static int check_file(const char *file, char *expected) {
+    _cleanup_free_ char *owned = expected;
+    size_t length = strlen(file) - (file[strlen(file) - 1] == '~');
+
+    if (!expected)
+        return -ENOMEM;
+    return strlen(expected) == length && strncmp(expected, file, length) == 0 ? 0 : -EBADMSG;
+}
+
 static int load_object(Store *store, Kind kind, const char *file, Model *model) {
     _cleanup_json_ struct json_object *body = NULL;
-    _cleanup_free_ char *expected = NULL;
     int r = load_body(store->directory[kind], file, &body);
-    size_t length = strlen(file) - (file[strlen(file) - 1] == '~');
 
     if (r < 0)
         return r;
-    /* The file's own name has to be the object's, or a copied file would bring two of one name. */
     if (kind == KIND_VPC) {
         _cleanup_(vpc_free_pointer) Vpc *vpc = NULL;
 
         r = parse_vpc(body, &vpc);
-        if (r == 0 && !(expected = file_of_name(vpc->name)))
-            r = -ENOMEM;
-        if (r == 0 && (strlen(expected) != length || strncmp(expected, file, length) != 0))
-            r = -EBADMSG;
+        if (r == 0)
+            r = check_file(file, file_of_name(vpc->name));
         if (r == 0 && (r = model_put_vpc(model, vpc)) == 0) {
             if (vpc->generation > model->generation)
                 model->generation = vpc->generation;
@@ -300,6 +306,8 @@ static int load_object(Store *store, Kind kind, const char *file, Model *model) 
         _cleanup_(peering_free_pointer) Peering *peering = NULL;
 
         r = parse_peering(body, &peering);
+        if (r == 0)
+            r = check_file(file, file_of_peering(peering));
         if (r == 0 && (r = model_put_peering(model, peering)) == 0) {
             if (peering->generation > model->generation)
                 model->generation = peering->generation;
@@ -309,6 +317,8 @@ static int load_object(Store *store, Kind kind, const char *file, Model *model) 
         _cleanup_(host_interface_free_pointer) HostInterface *interface = NULL;
 
         r = parse_interface(body, &interface);
+        if (r == 0)
+            r = check_file(file, file_of_name(interface->name));
         if (r == 0 && (r = model_put_interface(model, interface)) == 0)
             TAKE_PTR(interface);
     }
@@ -453,6 +463,24 @@ void store_journal_end(Store *store) {
     (void)unlinkat(store->runtime, JOURNAL, 0);
 }
 
+/* An object is in a journal once: a second entry would replace in the model what the draft already points to. */
+static bool is_drafted(const Draft *draft, const char *vpc, const Peering *peering, const char *interface) {
+    for (size_t i = 0; vpc && i < draft->n_vpcs; i++)
+        if (streq((draft->vpcs[i].before ? draft->vpcs[i].before : draft->vpcs[i].after)->name, vpc))
+            return true;
+    for (size_t i = 0; peering && i < draft->n_peerings; i++) {
+        const Peering *other = draft->peerings[i].before ? draft->peerings[i].before : draft->peerings[i].after;
+
+        if (streq(other->vpcs[0], peering->vpcs[0]) && streq(other->vpcs[1], peering->vpcs[1]))
+            return true;
+    }
+    for (size_t i = 0; interface && i < draft->n_interfaces; i++)
+        if (streq((draft->interfaces[i].before ? draft->interfaces[i].before : draft->interfaces[i].after)->name,
+                    interface))
+            return true;
+    return false;
+}
+
 /* One entry: the model gets `before`, the draft leads from there to `after`. */
 static int journal_replay_vpc(struct json_object *before, struct json_object *after, Model *model, Draft *draft) {
     _cleanup_(vpc_free_pointer) Vpc *old = NULL, *new = NULL;
@@ -461,6 +489,9 @@ static int journal_replay_vpc(struct json_object *before, struct json_object *af
 
     if (r == 0 && after)
         r = parse_vpc(after, &new);
+    if (r == 0 && ((old && new && !streq(old->name, new->name)) ||
+                    is_drafted(draft, (old ? old : new)->name, NULL, NULL)))
+        r = -EBADMSG;
     if (r < 0)
         return r;
     if (old) {
@@ -483,6 +514,9 @@ static int journal_replay_peering(struct json_object *before, struct json_object
 
     if (r == 0 && after)
         r = parse_peering(after, &new);
+    if (r == 0 && ((old && new && (!streq(old->vpcs[0], new->vpcs[0]) || !streq(old->vpcs[1], new->vpcs[1]))) ||
+                    is_drafted(draft, NULL, old ? old : new, NULL)))
+        r = -EBADMSG;
     if (r < 0)
         return r;
     if (old) {
@@ -506,6 +540,9 @@ static int journal_replay_interface(struct json_object *before, struct json_obje
 
     if (r == 0 && after)
         r = parse_interface(after, &new);
+    if (r == 0 && ((old && new && !streq(old->name, new->name)) ||
+                    is_drafted(draft, NULL, NULL, (old ? old : new)->name)))
+        r = -EBADMSG;
     if (r < 0)
         return r;
     if (old) {

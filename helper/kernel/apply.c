@@ -24,6 +24,7 @@ Kernel *kernel_free(Kernel *kernel) {
         return NULL;
     nft_worker_dismiss(&kernel->nft);
     nft_worker_reap(&kernel->nft, true);
+    removals_reap(&kernel->removals, true);
     netns_pool_clear(&kernel->pool);
     free(kernel);
     return NULL;
@@ -62,21 +63,22 @@ static int apply_netns(Kernel *kernel, const Step *step, ApplyMode mode, char **
 }
 
 /* In the host's namespace, what has our name without our mark is somebody else's. */
-static int delete_link(Kernel *kernel, const char *netns, const char *name, char **why) {
+static int delete_link(Kernel *kernel, const char *name, const char *link_name, char **why) {
+    Netns *netns;
     Netlink *route;
-    int r = find_route(kernel, netns, &route, why);
+    Link link;
+    int r = find_netns(kernel, name, &netns, why);
+    if (r >= 0)
+        r = netns_route(&kernel->pool, netns, &route);
     if (r < 0)
         return r;
-    if (!netns) {
-        Link link;
-        r = netlink_link(route, name, &link);
-        if (r < 0)
-            return say(why, netlink_why(route), r);
-        if (!link.ours)
-            return say(why, "it was not made by vpcctl", -EEXIST);
-    }
-    r = netlink_delete_link(route, name);
-    return say(why, netlink_why(route), r);
+    r = netlink_link(route, link_name, &link);
+    if (r < 0)
+        return say(why, netlink_why(route), r);
+    if (!netns->name && !link.ours)
+        return say(why, "it was not made by vpcctl", -EEXIST);
+    r = netns_enter(&kernel->pool, netns);
+    return r < 0 ? r : removals_take_link(&kernel->removals, route, link_name, link.index, why);
 }
 
 /* A link's end, and for a veth its other end with it, may be known in any of the open namespaces. */
@@ -372,6 +374,7 @@ int kernel_apply(Kernel *kernel, const Plan *plan, ApplyMode mode, Failure *fail
     bool going = true;
     int result = 0;
     nft_worker_reap(&kernel->nft, false);
+    removals_reap(&kernel->removals, false);
     for (size_t i = 0; going && i < plan->n_steps; i++) {
         const Step *step = &plan->steps[i];
         _cleanup_free_ char *why = NULL;

@@ -315,9 +315,9 @@ int netlink_add_veth(Netlink *netlink, const char *name, const Mac *mac, int pee
     return bad < 0 ? -EMSGSIZE : make_link(netlink, message, name);
 }
 
-int netlink_delete_link(Netlink *netlink, const char *name) {
-    _cleanup_message_ struct nl_msg *message = link_message(RTM_DELLINK, 0, &(struct ifinfomsg){});
-    return message ? send_one(netlink, message, nla_put_string(message, IFLA_IFNAME, name)) : -ENOMEM;
+int netlink_delete_link(Netlink *netlink, int index) {
+    _cleanup_message_ struct nl_msg *message = link_message(RTM_DELLINK, 0, &(struct ifinfomsg){ .ifi_index = index });
+    return message ? send_one(netlink, message, 0) : -ENOMEM;
 }
 
 /* Sets IFF_UP, and with alias also that. */

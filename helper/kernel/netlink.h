@@ -47,7 +47,8 @@ int netlink_add_veth(Netlink *netlink, const char *name, const Mac *mac, int pee
         const Mac *peer_mac);
 /* The rest for the peer, through a socket of its namespace. */
 int netlink_finish_peer(Netlink *netlink, const char *name);
-int netlink_delete_link(Netlink *netlink, const char *name);
+/* -ENODEV when there is none. Takes its time, see removal.h. */
+int netlink_delete_link(Netlink *netlink, int index);
 int netlink_set_up(Netlink *netlink, const char *name, bool up);
 /* Makes an isolated port of the bridge, or with NULL a port of none. */
 int netlink_set_port(Netlink *netlink, const char *name, const char *bridge);

@@ -5,9 +5,11 @@
 #include "kernel/kernel.h"
 #include "kernel/netns.h"
 #include "kernel/nft.h"
+#include "kernel/removal.h"
 
 struct Kernel {
     NetnsPool pool;
+    Removals removals;
     NftWorker nft;
     const Step *rules; /* that the worker is loading, while steps that do not depend on them are done */
 };

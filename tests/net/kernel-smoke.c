@@ -109,6 +109,12 @@ static int apply(Kernel *kernel, const Plan *plan, ApplyMode mode, ErrorCode *co
     return r;
 }
 
+/* Links that were taken away are waited for in the background. */
+static void settle(Kernel *kernel) {
+    usleep(200 * 1000);
+    apply(kernel, &(Plan){}, APPLY_STRICT, NULL);
+}
+
 static bool nothing_left(void) {
     return shell("! ip -br link | grep -e vpc- -e '^p[0-9]' -e '^br-' && ! ls /run/netns | grep . && "
                  "! nft list tables | grep vpcctl && ! ip route | grep -F 10.0.");
@@ -248,6 +254,7 @@ static void check_peering(Tap *tap, Kernel *kernel) {
     require(peering != NULL, "memory");
     peering->vpcs[0] = strdup("vpc1");
     peering->vpcs[1] = strdup("vpc2");
+    peering->agreed[0] = peering->agreed[1] = true;
     draft.model = &model;
     require(vpc_add_subnet(other, make_subnet("web", 1, "172.16.1.0/24", "172.16.1.2", SUBNET_PUBLIC)) == 0 &&
                     draft_add_vpc(&draft, make_vpc_of_two()) == 0 && draft_add_vpc(&draft, other) == 0 &&
@@ -374,6 +381,7 @@ int main(int argc, char **argv) {
     }
 
     check_way_there_and_back(&tap, kernel, &there, &back);
+    settle(kernel);
     int descriptors = count_descriptors();
     check_strangers(&tap, kernel, &there, &back);
     check_host_route(&tap, kernel);
@@ -384,6 +392,7 @@ int main(int argc, char **argv) {
     check_peering(&tap, kernel);
     check_time(&tap, kernel, &there, &back);
     check_broken_off(&tap, kernel, &there, &back);
+    settle(kernel);
     ok(&tap, count_descriptors() == descriptors, "no descriptor is left open");
     kernel = kernel_free(kernel);
     ok(&tap, shell("! ps -eo comm | grep vpcd-nft"), "no worker is left");

@@ -28,6 +28,12 @@ typedef enum OptionId {
     OPTION_YES,
     OPTION_LIST,
     OPTION_VERB,
+    OPTION_DIRECTORY,
+    OPTION_AS_ROOT,
+    OPTION_TTY,
+    OPTION_NO_TTY,
+    OPTION_RESTART,
+    OPTION_FOLLOW,
     /* From here on: taken by every verb. */
     OPTION_JSON,
     OPTION_NO_LEGEND,
@@ -52,6 +58,7 @@ typedef enum ValueKind {
     VALUE_FILE,
     VALUE_NUMBER,
     VALUE_VERB,
+    VALUE_RESTART,
     _VALUE_MAX,
 } ValueKind;
 
@@ -69,7 +76,8 @@ typedef struct Verb {
     const char *verb;  /* NULL: the noun alone is the command */
     const char *alias; /* another word for the verb, or NULL */
     const char *help;
-    bool takes_command;           /* what follows the names is a program with its arguments */
+    /* Whether what follows the names is a program with its arguments. */
+    enum { COMMAND_NONE = false, COMMAND_REQUIRED = true, COMMAND_OPTIONAL } takes_command;
     Parameter parameters[7];      /* the positional ones in their order */
     int (*run)(Context *context); /* a status */
 } Verb;
@@ -139,6 +147,9 @@ int firewall_clear(Context *context);
 int deploy_webserver(Context *context);
 int deploy_list(Context *context);
 int deploy_show(Context *context);
+int deploy_run(Context *context);
+int deploy_restart(Context *context);
+int deploy_logs(Context *context);
 int deploy_stop(Context *context);
 int exec_run(Context *context);
 int log_show(Context *context);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "call.h"
 #include "client.h"
+#include "program.h"
 #include "table.h"
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <time.h>
 
 #define NAME_DEFAULT "webserver"
 
@@ -26,6 +28,9 @@ static const Column in_full[] = {
     { "kind", "Kind", CELL_PLAIN },
     { "address", "Address", CELL_PLAIN },
     { "port", "Port", CELL_PLAIN },
+    { "command", "Command", CELL_PLAIN },
+    { "directory", "Directory", CELL_PLAIN },
+    { "restart", "Restart", CELL_PLAIN },
     { "uid", "User", CELL_USER },
     { "unit", "Unit", CELL_PLAIN },
     { "state", "State", CELL_PLAIN },
@@ -64,6 +69,8 @@ static void add_states(Context *context, json_object *workloads) {
         json_object *workload = json_object_array_get_idx(workloads, i);
 
         json_object_object_add(workload, "state", json_object_new_string("unknown"));
+        if (!context_given(context, OPTION_JSON) && json_object_get_int(json_object_object_get(workload, "port")) == 0)
+            json_object_object_add(workload, "port", NULL); /* shown as a dash */
         if (r >= 0)
             r = sd_bus_message_append(call, "s", json_text(workload, "unit"));
         if (by_unit)
@@ -149,6 +156,142 @@ int deploy_show(Context *context) {
         return status;
     add_state(context, workload);
     return table_show(context, workload, in_full, ELEMENTSOF(in_full));
+}
+
+int deploy_run(Context *context) {
+    const char *names[] = { context->values[OPTION_VPC], context->values[OPTION_SUBNET], context->values[OPTION_NAME] };
+    _cleanup_message_ sd_bus_message *call = NULL;
+    _cleanup_json_ json_object *workload = NULL;
+    _cleanup_close_ int directory = -1;
+    int status, r;
+
+    status = program_directory(context, &directory);
+    if (status == EXIT_DONE)
+        status = call_new(context, "Deploy", &call, "sss", names[0], names[1], names[2]);
+    if (status == EXIT_DONE)
+        status = program_append(context, call);
+    if (status != EXIT_DONE)
+        return status;
+    r = program_open_options(call, directory);
+    if (r >= 0 && context_given(context, OPTION_RESTART))
+        r = sd_bus_message_append(call, "{sv}", "restart", "s", context->values[OPTION_RESTART]);
+    if (r >= 0)
+        r = sd_bus_message_close_container(call);
+    if (r < 0)
+        return report_errno(context, r, "call");
+    status = call_send(context, call, NULL);
+    if (status != EXIT_DONE)
+        return status;
+    if (context_given(context, OPTION_JSON) && (workload = call_object_quiet(context, OBJECT_WORKLOAD, names))) {
+        add_state(context, workload);
+        return print_json(context, workload);
+    }
+    printf("program %s/%s/%s started\n", names[0], names[1], names[2]);
+    return EXIT_DONE;
+}
+
+int deploy_restart(Context *context) {
+    const char *vpc = context->values[OPTION_VPC], *subnet = context->values[OPTION_SUBNET];
+    _cleanup_free_ char *full = NULL;
+    int status = call_method(context, "RestartWorkload", NULL, "sssa{sv}", vpc, subnet, workload_name(context), 0);
+
+    if (status != EXIT_DONE)
+        return status;
+    if (asprintf(&full, "%s/%s/%s", vpc, subnet, workload_name(context)) < 0)
+        full = NULL;
+    return print_gone(context, "workload", full ? full : "", "restarted");
+}
+
+/* --- logs --- */
+
+#define LINES_DEFAULT 20
+#define LINES_AT_ONCE 1000
+#define FOLLOW_MSEC 500
+
+/* How far the log has been shown: entries are told apart by their time, and those of one time by their number. */
+typedef struct Shown {
+    char time[sizeof("2026-11-25T12:00:00.123456Z")];
+    unsigned n;
+} Shown;
+
+/* Microseconds since 1970 of "2026-11-25T12:00:00.123456Z", 0 for anything else. */
+static uint64_t entry_usec(const char *time) {
+    struct tm tm = { 0 };
+    const char *rest = strptime(time, "%Y-%m-%dT%H:%M:%S.", &tm);
+
+    return rest ? (uint64_t)timegm(&tm) * 1000000 + strtoull(rest, NULL, 10) : 0;
+}
+
+static int show_entry(Context *context, const char *entry) {
+    _cleanup_free_ char *safe = text_escape(entry);
+
+    if (context_given(context, OPTION_JSON)) {
+        _cleanup_json_ json_object *text = json_object_new_string(entry);
+
+        return text && puts(json_object_to_json_string_ext(text, JSON_C_TO_STRING_NOSLASHESCAPE)) >= 0
+                ? EXIT_DONE
+                : report_errno(context, -ENOMEM, "output");
+    }
+    if (!safe)
+        return report_errno(context, -ENOMEM, "output");
+    puts(safe);
+    return EXIT_DONE;
+}
+
+/* Shows what is new. *ret_n: how many entries there were. */
+static int show_logs(Context *context, unsigned lines, Shown *shown, unsigned *ret_n) {
+    _cleanup_message_ sd_bus_message *reply = NULL;
+    const char *vpc = context->values[OPTION_VPC], *subnet = context->values[OPTION_SUBNET], *entry;
+    unsigned known = 0, before = shown->n;
+    Shown first = *shown;
+    int status, r;
+
+    status = *shown->time ? call_method(context, "GetWorkloadLog", &reply, "sssua{sv}", vpc, subnet,
+                                    workload_name(context), lines, 1, "since", "t", entry_usec(shown->time))
+                          : call_method(context, "GetWorkloadLog", &reply, "sssua{sv}", vpc, subnet,
+                                    workload_name(context), lines, 0);
+    if (status != EXIT_DONE)
+        return status;
+    *ret_n = 0;
+    r = sd_bus_message_enter_container(reply, SD_BUS_TYPE_ARRAY, "s");
+    while (r >= 0 && (r = sd_bus_message_read_basic(reply, SD_BUS_TYPE_STRING, &entry)) > 0) {
+        size_t length = strcspn(entry, " ");
+
+        ++*ret_n;
+        if (length >= sizeof(shown->time))
+            continue;
+        if (*first.time && strlen(first.time) == length && strncmp(entry, first.time, length) == 0 && known < before) {
+            known++;
+            continue;
+        }
+        if (strlen(shown->time) != length || strncmp(entry, shown->time, length) != 0)
+            shown->n = 0;
+        memcpy(shown->time, entry, length);
+        shown->time[length] = '\0';
+        shown->n++;
+        status = show_entry(context, entry);
+        if (status != EXIT_DONE)
+            return status;
+    }
+    return r < 0 ? report_errno(context, r, "the answer of vpcd") : EXIT_DONE;
+}
+
+int deploy_logs(Context *context) {
+    unsigned lines = context_given(context, OPTION_LINES) ? context_number(context, OPTION_LINES) : LINES_DEFAULT, n = 0;
+    Shown shown = { 0 };
+    int status;
+
+    if (lines > LINES_AT_ONCE)
+        lines = LINES_AT_ONCE;
+    status = show_logs(context, lines, &shown, &n);
+    while (status == EXIT_DONE && context_given(context, OPTION_FOLLOW)) {
+        if (fflush(stdout) != 0)
+            return report_errno(context, -errno, "output");
+        if (n < LINES_AT_ONCE)
+            nanosleep(&(struct timespec){ .tv_nsec = FOLLOW_MSEC * 1000000L }, NULL);
+        status = show_logs(context, LINES_AT_ONCE, &shown, &n);
+    }
+    return status;
 }
 
 int deploy_stop(Context *context) {

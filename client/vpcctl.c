@@ -35,6 +35,12 @@ static const char *const option_names[] = {
     [OPTION_YES] = "yes",
     [OPTION_LIST] = "list",
     [OPTION_VERB] = "verb",
+    [OPTION_DIRECTORY] = "directory",
+    [OPTION_AS_ROOT] = "as-root",
+    [OPTION_TTY] = "tty",
+    [OPTION_NO_TTY] = "no-tty",
+    [OPTION_RESTART] = "restart",
+    [OPTION_FOLLOW] = "follow",
     [OPTION_JSON] = "json",
     [OPTION_NO_LEGEND] = "no-legend",
     [OPTION_NO_ASK_PASSWORD] = "no-ask-password",
@@ -115,15 +121,33 @@ static const Verb verbs[] = {
                     { OPTION_NAME, VALUE_WORKLOAD, 0, "its name ('webserver')" },
                     { OPTION_ROOT, VALUE_DIRECTORY, 0, "what it serves; without it a page that says where it runs" } },
             deploy_webserver },
+    { "deploy", "run", NULL, "keep a program running in a subnet, as you", COMMAND_REQUIRED,
+            { THE_VPC, THE_SUBNET, { OPTION_NAME, VALUE_WORKLOAD, REQUIRED, "its name" },
+                    { OPTION_RESTART, VALUE_RESTART, 0, "start it again: 'always', 'on-failure' (the default) or 'no'" },
+                    { OPTION_DIRECTORY, VALUE_DIRECTORY, 0, "where it starts; without it here" } },
+            deploy_run },
     { "deploy", "list", NULL, "what runs, everywhere or in one VPC", false, { ONE_VPC }, deploy_list },
     { "deploy", "show", NULL, "one of them in full", false,
             { THE_VPC, THE_SUBNET, { OPTION_NAME, VALUE_WORKLOAD, POSITIONAL, "its name ('webserver')" } },
             deploy_show },
+    { "deploy", "logs", NULL, "what one of them wrote, and what became of it", false,
+            { THE_VPC, THE_SUBNET, { OPTION_NAME, VALUE_WORKLOAD, POSITIONAL, "its name ('webserver')" },
+                    { OPTION_LINES, VALUE_NUMBER, 0, "how many of the newest lines (20)" },
+                    { OPTION_FOLLOW, VALUE_FLAG, 0, "go on until interrupted" } },
+            deploy_logs },
+    { "deploy", "restart", NULL, "end it and start it again", false,
+            { THE_VPC, THE_SUBNET, { OPTION_NAME, VALUE_WORKLOAD, POSITIONAL, "its name ('webserver')" } },
+            deploy_restart },
     { "deploy", "stop", "delete", "end it", false,
             { THE_VPC, THE_SUBNET, { OPTION_NAME, VALUE_WORKLOAD, POSITIONAL, "its name ('webserver')" } },
             deploy_stop },
 
-    { "exec", NULL, NULL, "run a program inside a subnet, as you", true, { THE_VPC, THE_SUBNET }, exec_run },
+    { "exec", NULL, NULL, "run a program inside a subnet, as you; without one your shell", COMMAND_OPTIONAL,
+            { THE_VPC, THE_SUBNET, { OPTION_DIRECTORY, VALUE_DIRECTORY, 0, "where it starts; without it here" },
+                    { OPTION_AS_ROOT, VALUE_FLAG, 0, "as root, but with power over the subnet's network only" },
+                    { OPTION_TTY, VALUE_FLAG, 0, "on a terminal of its own, as when all three of ours are one" },
+                    { OPTION_NO_TTY, VALUE_FLAG, 0, "on our input and output as they are" } },
+            exec_run },
     { "log", NULL, NULL, "what was changed, or refused, of what is yours", false,
             { { OPTION_LINES, VALUE_NUMBER, 0, "how many of the newest lines (20)" } }, log_show },
     { "whoami", NULL, NULL, "who you are to vpcd, and what you may do", false, { { 0 } }, access_whoami },
@@ -212,6 +236,12 @@ static int check_number(const Context *context, const char *option, const char *
     return EXIT_DONE;
 }
 
+static int check_restart(const Context *context, const char *option, const char *value) {
+    if (restart_parse(value) < 0)
+        return report_usage(context, "--%s is 'always', 'on-failure' or 'no', not '%s'", option, value);
+    return EXIT_DONE;
+}
+
 static int check_path(const Context *context, const char *option, const char *value) {
     if (!*value)
         return report_usage(context, "--%s needs a path", option);
@@ -233,6 +263,7 @@ static const struct {
     [VALUE_DIRECTORY] = { "DIRECTORY", check_path },
     [VALUE_FILE] = { "FILE", check_path },
     [VALUE_NUMBER] = { "NUMBER", check_number },
+    [VALUE_RESTART] = { "RESTART", check_restart },
     [VALUE_VERB] = { "VERB", NULL },
 };
 _Static_assert(ELEMENTSOF(values) == _VALUE_MAX, "every kind of value has a word");
@@ -363,7 +394,8 @@ static void print_usage(const Verb *verb, const char *before) {
     printf("%s vpcctl %s%s%s", before, verb->noun, verb->verb ? " " : "", verb->verb ? verb->verb : "");
     for (p = verb->parameters; p->help; p++)
         print_usage_word(p);
-    printf("%s\n", verb->takes_command ? " -- PROGRAM [ARGUMENT...]" : "");
+    printf("%s\n", verb->takes_command == COMMAND_NONE ? "" : verb->takes_command == COMMAND_OPTIONAL ? " [-- PROGRAM [ARGUMENT...]]"
+                                                                                           : " -- PROGRAM [ARGUMENT...]");
 
     p = next_positional(verb, NULL);
     if (!p)
@@ -378,7 +410,8 @@ static void print_usage(const Verb *verb, const char *before) {
     for (p = verb->parameters; p->help; p++)
         if (!(p->flags & POSITIONAL))
             print_usage_word(p);
-    printf("%s\n", verb->takes_command ? " PROGRAM [ARGUMENT...]" : "");
+    printf("%s\n", verb->takes_command == COMMAND_NONE ? "" : verb->takes_command == COMMAND_OPTIONAL ? " [PROGRAM [ARGUMENT...]]"
+                                                                                           : " PROGRAM [ARGUMENT...]");
 }
 
 static void print_option(const Parameter *p) {
@@ -637,7 +670,7 @@ static int check_values(const Context *context) {
         if (status != EXIT_DONE)
             return status;
     }
-    if (context->verb->takes_command && context->n_command == 0 && !context_given(context, OPTION_HELP))
+    if (context->verb->takes_command == COMMAND_REQUIRED && context->n_command == 0 && !context_given(context, OPTION_HELP))
         return report_usage(context, "a program to run is missing");
     return EXIT_DONE;
 }

@@ -8,11 +8,15 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+/* An exec, told apart by what it needs. */
+#define EXEC_AS_ROOT "exec-as-root"
+
 /* A changing call between its arrival and its reply. */
 typedef struct Call {
     Bus *bus;
     sd_bus_message *message;
     const Op *op;
+    const char *verb; /* for log and rules: that of the operation, or more exactly */
     Request *request;     /* handed to the engine after the verdict */
     unsigned permissions; /* that were asked for */
     char *object;         /* for log and signal */
@@ -79,7 +83,7 @@ static void record(const Call *call, ErrorCode code, const char *message, uint64
     audit_record(call->bus->audit, &(AuditEntry){
                                            .uid = call->uid,
                                            .owner = call->owner,
-                                           .verb = call->op->verb,
+                                           .verb = call->verb,
                                            .object = call->object,
                                            .result = code,
                                            .message = message,
@@ -111,7 +115,10 @@ static void engine_done(void *data, const EngineResult *result) {
     }
     record(call, ERROR_NONE, NULL, result->generation);
     if (call->op->kind == OP_EXEC) {
-        (void)sd_bus_reply_method_return(call->message, "s", result->unit);
+        if (result->terminal >= 0)
+            (void)sd_bus_reply_method_return(call->message, "sh", result->unit, result->terminal);
+        else
+            (void)sd_bus_reply_method_return(call->message, "s", result->unit);
         call_free(call);
         return;
     }
@@ -120,6 +127,26 @@ static void engine_done(void *data, const EngineResult *result) {
     for (size_t i = 0; !*call->object && i < call->bus->n_deleted; i++) /* a purge names none, and is about many */
         emit_changed(call, call->bus->deleted[i], result->generation);
     (void)sd_bus_reply_method_return(call->message, "t", result->generation);
+    call_free(call);
+}
+
+static int make_reply(Bus *bus, sd_bus_message *message, const Op *op, const Request *request, Failure *failure,
+        sd_bus_message **ret) {
+    OpContext context = { engine_model(bus->engine), bus->audit };
+    int r = sd_bus_message_new_method_return(message, ret);
+
+    return r < 0 ? r : op->read(&context, request, *ret, failure);
+}
+
+static void read_authorized(Call *call) {
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    _cleanup_failure_ Failure failure = { 0 };
+
+    if (make_reply(call->bus, call->message, call->op, call->request, &failure, &reply) < 0) {
+        fail_call(call, failure.code != ERROR_NONE ? failure.code : ERROR_FAILED, failure.message);
+        return;
+    }
+    (void)sd_bus_send(NULL, reply, NULL);
     call_free(call);
 }
 
@@ -134,6 +161,10 @@ static void authorized(void *data, ErrorCode verdict, const char *message) {
     /* A person may have thought for minutes: what was allowed has to be what is needed now. */
     if (call->op->permissions(engine_model(call->bus->engine), request) & ~call->permissions) {
         fail_call(call, ERROR_CHANGED, "the VPC changed hands while authorization was asked for");
+        return;
+    }
+    if (call->op->kind == OP_READ) {
+        read_authorized(call);
         return;
     }
     call->owner = owner_of(call->bus, request);
@@ -202,10 +233,11 @@ static void access_known(void *data, ErrorCode verdict, const char *message) {
 
 /* The operation that is asked about, with the names it would have: whose VPC it is decides what is needed. */
 static int permissions_asked_about(const Bus *bus, const Request *request, unsigned *ret, Failure *failure) {
-    const Op *op = op_find_verb(request->name);
+    const Op *op = op_find_verb(streq(request->name, EXEC_AS_ROOT) ? "exec" : request->name);
     char none[] = "";
     char *vpc = request->vpc ? request->vpc : none;
-    Request imagined = { .uid = request->uid, .vpc = vpc, .other_vpc = vpc, .name = vpc, .all = true };
+    bool as_root = streq(request->name, EXEC_AS_ROOT);
+    Request imagined = { .uid = request->uid, .vpc = vpc, .other_vpc = vpc, .name = vpc, .all = true, .as_root = as_root };
 
     if (!op)
         return failure_set(failure, ERROR_INVALID, "verb '%s': there is none of that name; 'vpcctl log' shows verbs, such "
@@ -227,6 +259,7 @@ static int begin_call(Bus *bus, sd_bus_message *message, const Op *op, Request *
     if (!call)
         return -ENOMEM;
     *call = (Call){ .bus = bus, .op = op, .uid = request->uid, .owner = owner_of(bus, request), .next = bus->calls };
+    call->verb = request->as_root ? EXEC_AS_ROOT : op->verb;
     call->object = op_object(op, request);
     r = call->object && arguments ? check_limits(bus, call, failure) : -ENOMEM;
     if (r >= 0 && op->kind == OP_CHECK)
@@ -245,13 +278,14 @@ static int begin_call(Bus *bus, sd_bus_message *message, const Op *op, Request *
         snprintf(owner, sizeof(owner), "%u", call->owner);
 
     AuthzDetail details[] = {
-        { "verb", op->kind == OP_CHECK ? request->name : op->verb },
+        { "verb", op->kind == OP_CHECK ? request->name : call->verb },
         { "vpc", request->vpc ? request->vpc : request->name ? request->name : "" },
         { "peer", request->other_vpc ? request->other_vpc : "" },
         { "subnet", request->subnet ? request->subnet : "" },
         { "name", request->name && op->kind != OP_CHECK ? request->name : "" },
         { "interface", request->interface ? request->interface : "" },
         { "owner", owner },
+        { "user", request->as_root ? "root" : "" },
         { "arguments", arguments },
     };
     r = authz_check(bus->authz, message, call->uid, call->permissions, op->kind == OP_CHECK, details, ELEMENTSOF(details),
@@ -267,11 +301,8 @@ static int begin_call(Bus *bus, sd_bus_message *message, const Op *op, Request *
 static int read_reply(Bus *bus, sd_bus_message *message, const Op *op, const Request *request, sd_bus_error *error) {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
     _cleanup_failure_ Failure failure = { 0 };
-    OpContext context = { engine_model(bus->engine), bus->audit };
-    int r = sd_bus_message_new_method_return(message, &reply);
+    int r = make_reply(bus, message, op, request, &failure, &reply);
 
-    if (r >= 0)
-        r = op->read(&context, request, reply, &failure);
     if (r < 0)
         return failure.code != ERROR_NONE ? refuse(error, &failure) : r;
     r = sd_bus_send(NULL, reply, NULL);
@@ -300,8 +331,11 @@ int bus_dispatch(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         set_error(error, ERROR_ACCESS_DENIED, "the bus does not say who the caller is");
         return -EACCES;
     }
-    if (op->kind == OP_READ)
+    if (op->kind == OP_READ && (!op->permissions || op->permissions(engine_model(bus->engine), request) == 0))
         return read_reply(bus, message, op, request, error);
+    r = decode_shell(request, &failure);
+    if (r < 0)
+        return failure.code != ERROR_NONE ? refuse(error, &failure) : r;
     r = begin_call(bus, message, op, request, &failure);
     if (r < 0)
         return failure.code != ERROR_NONE ? refuse(error, &failure) : r;
@@ -318,7 +352,8 @@ static int get_version(sd_bus *connection, const char *path, const char *interfa
 
 static int get_features(sd_bus *connection, const char *path, const char *interface, const char *property,
         sd_bus_message *reply, void *userdata, sd_bus_error *error) {
-    return sd_bus_message_append(reply, "as", 6, "nat", "peering", "firewall", "webserver", "exec", "host-access");
+    return sd_bus_message_append(reply, "as", 8, "nat", "peering", "firewall", "webserver", "exec", "host-access",
+            "terminal", "deploy");
 }
 
 static int get_generation(sd_bus *connection, const char *path, const char *interface, const char *property,

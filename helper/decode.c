@@ -3,17 +3,14 @@
 
 #include "core/ident.h"
 #include "core/validate.h"
+#include "directory.h"
 
 #include <fcntl.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <time.h>
 
-#define ARGUMENTS_MAX 1024       /* of an exec */
-#define ARGUMENT_BYTES_MAX 65536 /* all of them together */
-#define ENVIRONMENT_MAX 64
 #define GROUPS_MAX 1024
 #define LOG_LINES_MAX 1000
 
@@ -123,6 +120,24 @@ int decode_caller(sd_bus_message *message, Request *request) {
     return 0;
 }
 
+int decode_shell(Request *request, Failure *failure) {
+    struct passwd entry, *found = NULL;
+    char buffer[16384];
+    const char *shell;
+
+    if (!request->login_shell)
+        return 0;
+    if (getpwuid_r(request->as_root ? 0 : request->uid, &entry, buffer, sizeof(buffer), &found) != 0 || !found)
+        return failure_set(failure, ERROR_FAILED, "the user database does not know user %u; name a program to run",
+                request->uid);
+    shell = *found->pw_shell == '/' ? found->pw_shell : "/bin/sh"; /* empty means that, passwd(5) */
+    strings_free(request->argv);
+    request->argv = calloc(2, sizeof(char *));
+    if (request->argv)
+        request->argv[0] = strdup(shell);
+    return request->argv && request->argv[0] ? 0 : no_memory(failure);
+}
+
 /* --- single arguments --- */
 
 /* `what` says whose name it is: "VPC", "subnet", "workload". */
@@ -200,12 +215,17 @@ typedef struct Option {
 } Option;
 
 static int unknown_option(const char *key, const Option *options, size_t n, Failure *failure) {
+    char known[200] = "";
     Shown shown;
 
     if (n == 0)
         return failure_set(failure, ERROR_INVALID, "option '%s': unknown; this method has none", show(key, &shown));
-    return failure_set(failure, ERROR_INVALID, "option '%s': unknown; this method has '%s'%s%s%s", show(key, &shown),
-            options[0].key, n > 1 ? " and '" : "", n > 1 ? options[1].key : "", n > 1 ? "'" : "");
+    for (size_t i = 0; i < n; i++) {
+        size_t used = strlen(known);
+
+        snprintf(known + used, sizeof(known) - used, "%s'%s'", i == 0 ? "" : i + 1 < n ? ", " : " and ", options[i].key);
+    }
+    return failure_set(failure, ERROR_INVALID, "option '%s': unknown; this method has %s", show(key, &shown), known);
 }
 
 static int read_option(sd_bus_message *message, Request *request, const Option *options, size_t n, Failure *failure) {
@@ -273,16 +293,63 @@ static int option_workload_name(sd_bus_message *message, Request *request, Failu
     return read_name(message, "workload", &request->name, failure);
 }
 
-static int option_root(sd_bus_message *message, Request *request, Failure *failure) {
-    struct stat st;
-    int r = read_fd(message, &request->root, failure);
+/* Only where it is, is kept: it is entered later, with the rights of the one who runs there. */
+static int read_directory(sd_bus_message *message, const char *option, Request *request, Failure *failure) {
+    int fd, r;
 
-    if (r < 0)
-        return r;
-    /* O_PATH descriptors cannot become somebody's stdin. */
-    if (fstat(request->root, &st) < 0 || !S_ISDIR(st.st_mode) || fcntl(request->root, F_GETFL) & O_PATH)
-        return failure_set(failure, ERROR_INVALID, "option 'root': it has to be a directory opened for reading");
-    return 0;
+    if (sd_bus_message_read(message, "h", &fd) < 0)
+        return bad_message(failure);
+    free(request->directory);
+    request->directory = NULL;
+    r = directory_path(fd, &request->directory);
+    switch (r) {
+    case 0:
+        return 0;
+    case -ENOMEM:
+        return no_memory(failure);
+    case -ENOENT:
+        return failure_set(failure, ERROR_INVALID, "option '%s': the directory has been deleted", option);
+    case -ESTALE:
+        return failure_set(failure, ERROR_INVALID, "option '%s': the directory is not where the system could find it (was "
+                "it moved, or is it on a mount that only the caller sees?)", option);
+    case -EINVAL:
+        return failure_set(failure, ERROR_INVALID, "option '%s': the directory's path has control characters, is not UTF-8, "
+                "or ends in a blank or '\\'", option);
+    case -ENOTDIR:
+        return failure_set(failure, ERROR_INVALID, "option '%s': it has to be an open directory", option);
+    default:
+        return failure_set(failure, ERROR_INVALID, "option '%s': the directory cannot be looked at: %s", option,
+                strerror(-r));
+    }
+}
+
+static int option_root(sd_bus_message *message, Request *request, Failure *failure) {
+    return read_directory(message, "root", request, failure);
+}
+
+static int option_directory(sd_bus_message *message, Request *request, Failure *failure) {
+    return read_directory(message, "directory", request, failure);
+}
+
+static int option_as_root(sd_bus_message *message, Request *request, Failure *failure) {
+    return option_bool(message, &request->as_root, failure);
+}
+
+static int option_size(sd_bus_message *message, Request *request, Failure *failure) {
+    return sd_bus_message_read(message, "(qq)", &request->rows, &request->columns) < 0 ? bad_message(failure) : 0;
+}
+
+static int option_restart(sd_bus_message *message, Request *request, Failure *failure) {
+    unsigned restart = RESTART_NO;
+    int r = read_word(message, "restart", restart_parse, "'no', 'on-failure' and 'always'", &restart, failure);
+
+    if (r == 0)
+        request->restart = (Restart)restart;
+    return r;
+}
+
+static int option_since(sd_bus_message *message, Request *request, Failure *failure) {
+    return sd_bus_message_read(message, "t", &request->since) < 0 ? bad_message(failure) : 0;
 }
 
 /* Names of the environment that a program may get from its caller; the rest is made anew. */
@@ -290,7 +357,7 @@ static bool environment_is_allowed(const char *assignment) {
     static const char *const names[] = { "TERM", "COLORTERM", "NO_COLOR", "LANG", "LANGUAGE", "TZ", "COLUMNS", "LINES" };
     size_t length = strcspn(assignment, "=");
 
-    if (assignment[length] != '=')
+    if (!variable_is_valid(assignment))
         return false;
     if (length > 3 && strncmp(assignment, "LC_", 3) == 0)
         return strspn(assignment, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") == length;
@@ -364,7 +431,7 @@ int decode_subnet(sd_bus_message *message, Request *request, Failure *failure) {
     return r < 0 ? r : no_options(message, request, failure);
 }
 
-int decode_log(sd_bus_message *message, Request *request, Failure *failure) {
+static int read_lines(sd_bus_message *message, Request *request, Failure *failure) {
     uint32_t lines;
 
     if (sd_bus_message_read(message, "u", &lines) < 0)
@@ -372,7 +439,13 @@ int decode_log(sd_bus_message *message, Request *request, Failure *failure) {
     if (lines > LOG_LINES_MAX)
         return failure_set(failure, ERROR_LIMIT, "%u lines: at most %d at once", lines, LOG_LINES_MAX);
     request->lines = lines;
-    return no_options(message, request, failure);
+    return 0;
+}
+
+int decode_log(sd_bus_message *message, Request *request, Failure *failure) {
+    int r = read_lines(message, request, failure);
+
+    return r < 0 ? r : no_options(message, request, failure);
 }
 
 int decode_check_access(sd_bus_message *message, Request *request, Failure *failure) {
@@ -554,7 +627,7 @@ int decode_deploy_webserver(sd_bus_message *message, Request *request, Failure *
     return request->name ? read_options(message, request, options, ELEMENTSOF(options), failure) : no_memory(failure);
 }
 
-int decode_stop_workload(sd_bus_message *message, Request *request, Failure *failure) {
+int decode_workload(sd_bus_message *message, Request *request, Failure *failure) {
     int r = read_vpc_and_subnet(message, request, failure);
 
     if (r == 0)
@@ -562,31 +635,100 @@ int decode_stop_workload(sd_bus_message *message, Request *request, Failure *fai
     return r < 0 ? r : no_options(message, request, failure);
 }
 
-int decode_exec(sd_bus_message *message, Request *request, Failure *failure) {
-    static const Option options[] = { { "environment", "as", option_environment } };
-    socklen_t size = sizeof(int);
-    int type = 0;
-    int r = read_vpc_and_subnet(message, request, failure);
+/* "no program" asks for the caller's shell; which one that is, is known once it is known who the caller is. */
+static int read_program(sd_bus_message *message, bool shell, Request *request, Failure *failure) {
+    int r = read_strings(message, "argument", ARGUMENTS_MAX, NULL, &request->argv, failure);
 
-    if (r == 0)
-        r = read_strings(message, "argument", ARGUMENTS_MAX, NULL, &request->argv, failure);
     if (r < 0)
         return r;
-    if (!request->argv[0] || !*request->argv[0])
+    request->login_shell = shell && !request->argv[0];
+    if (!request->login_shell && (!request->argv[0] || !*request->argv[0]))
         return failure_set(failure, ERROR_INVALID, "argv: no program is named");
+    return 0;
+}
+
+static int read_stdio(sd_bus_message *message, Request *request, Failure *failure) {
     for (size_t i = 0; i < ELEMENTSOF(request->stdio); i++) {
-        r = read_fd(message, &request->stdio[i], failure);
+        int r = read_fd(message, &request->stdio[i], failure);
+
         if (r < 0)
             return r;
         if (fcntl(request->stdio[i], F_GETFL) & O_PATH)
             return failure_set(failure, ERROR_INVALID, "descriptor %zu: it is open for nothing (O_PATH)", i);
+        if (is_directory(request->stdio[i]))
+            return failure_set(failure, ERROR_INVALID, "descriptor %zu: a directory is no input or output", i);
     }
-    r = read_fd(message, &request->control, failure);
+    return 0;
+}
+
+static int read_control(sd_bus_message *message, Request *request, Failure *failure) {
+    socklen_t size = sizeof(int);
+    int domain = 0, type = 0, r = read_fd(message, &request->control, failure);
+
     if (r < 0)
         return r;
-    if (getsockopt(request->control, SOL_SOCKET, SO_TYPE, &type, &size) < 0 || type != SOCK_SEQPACKET)
+    if (getsockopt(request->control, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0 || domain != AF_UNIX ||
+            getsockopt(request->control, SOL_SOCKET, SO_TYPE, &type, &size) < 0 || type != SOCK_SEQPACKET)
         return failure_set(failure, ERROR_INVALID, "control: it has to be one end of a SOCK_SEQPACKET pair");
-    return read_options(message, request, options, ELEMENTSOF(options), failure);
+    return 0;
+}
+
+/* The last one makes sense only on a terminal. */
+static const Option exec_options[] = {
+    { "environment", "as", option_environment },
+    { "directory", "h", option_directory },
+    { "as-root", "b", option_as_root },
+    { "size", "(qq)", option_size },
+};
+
+int decode_exec(sd_bus_message *message, Request *request, Failure *failure) {
+    int r = read_vpc_and_subnet(message, request, failure);
+
+    if (r == 0)
+        r = read_program(message, true, request, failure);
+    if (r == 0)
+        r = read_stdio(message, request, failure);
+    if (r == 0)
+        r = read_control(message, request, failure);
+    return r < 0 ? r : read_options(message, request, exec_options, ELEMENTSOF(exec_options) - 1, failure);
+}
+
+int decode_exec_terminal(sd_bus_message *message, Request *request, Failure *failure) {
+    int r = read_vpc_and_subnet(message, request, failure);
+
+    request->terminal = true;
+    if (r == 0)
+        r = read_program(message, true, request, failure);
+    if (r == 0)
+        r = read_control(message, request, failure);
+    return r < 0 ? r : read_options(message, request, exec_options, ELEMENTSOF(exec_options), failure);
+}
+
+int decode_deploy(sd_bus_message *message, Request *request, Failure *failure) {
+    static const Option options[] = {
+        { "environment", "as", option_environment },
+        { "directory", "h", option_directory },
+        { "restart", "s", option_restart },
+    };
+    int r = read_vpc_and_subnet(message, request, failure);
+
+    request->restart = RESTART_ON_FAILURE;
+    if (r == 0)
+        r = read_name(message, "workload", &request->name, failure);
+    if (r == 0)
+        r = read_program(message, false, request, failure);
+    return r < 0 ? r : read_options(message, request, options, ELEMENTSOF(options), failure);
+}
+
+int decode_workload_log(sd_bus_message *message, Request *request, Failure *failure) {
+    static const Option options[] = { { "since", "t", option_since } };
+    int r = read_vpc_and_subnet(message, request, failure);
+
+    if (r == 0)
+        r = read_name(message, "workload", &request->name, failure);
+    if (r == 0)
+        r = read_lines(message, request, failure);
+    return r < 0 ? r : read_options(message, request, options, ELEMENTSOF(options), failure);
 }
 
 int decode_purge(sd_bus_message *message, Request *request, Failure *failure) {

@@ -12,6 +12,9 @@
  * Negative errno when any of it cannot be had; then nothing may be done for the caller. */
 int decode_caller(sd_bus_message *message, Request *request);
 
+/* After that: an exec without a program gets the login shell of the one it runs as. */
+int decode_shell(Request *request, Failure *failure);
+
 /* One for each shape of arguments, in the order of dbus/org.vpcctl.Vpcd1.xml. */
 int decode_options_only(sd_bus_message *message, Request *request, Failure *failure);
 int decode_filter(sd_bus_message *message, Request *request, Failure *failure);
@@ -27,6 +30,9 @@ int decode_disable_nat(sd_bus_message *message, Request *request, Failure *failu
 int decode_peering(sd_bus_message *message, Request *request, Failure *failure);
 int decode_apply_firewall(sd_bus_message *message, Request *request, Failure *failure);
 int decode_deploy_webserver(sd_bus_message *message, Request *request, Failure *failure);
-int decode_stop_workload(sd_bus_message *message, Request *request, Failure *failure);
+int decode_deploy(sd_bus_message *message, Request *request, Failure *failure);
+int decode_workload(sd_bus_message *message, Request *request, Failure *failure);
+int decode_workload_log(sd_bus_message *message, Request *request, Failure *failure);
 int decode_exec(sd_bus_message *message, Request *request, Failure *failure);
+int decode_exec_terminal(sd_bus_message *message, Request *request, Failure *failure);
 int decode_purge(sd_bus_message *message, Request *request, Failure *failure);

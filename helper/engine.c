@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "engine.h"
 
+#include "core/ident.h"
 #include "core/plan.h"
 #include "core/validate.h"
 
@@ -19,6 +20,7 @@ typedef struct Task {
     uint64_t generation;
     Failure failure; /* why it is being undone */
     char *unit;
+    int terminal;
     struct Task *next;
 } Task;
 
@@ -30,6 +32,7 @@ struct Engine {
     Model *model;
     EngineListener listener;
     Task *first, *last; /* the first is the one under way */
+    Task *starting;     /* execs, on their way beside it */
     bool running;       /* guards against starting the next one from within a callback of this one */
     unsigned pending;
 };
@@ -40,6 +43,7 @@ static void task_free(Task *task) {
     plan_clear(&task->plan);
     failure_clear(&task->failure);
     free(task->unit);
+    close_descriptor(&task->terminal);
     free(task);
 }
 
@@ -59,23 +63,37 @@ unsigned engine_pending(const Engine *engine) {
 
 static void start_next(Engine *engine);
 
-/* Answers and makes way for the next. The task is gone after this. */
-static void finish(Task *task) {
-    Engine *engine = task->engine;
+/* The task is gone after this. */
+static void answer(Task *task) {
     EngineResult result = {
         .code = task->failure.code,
         .message = task->failure.message,
         .generation = task->failure.code == ERROR_NONE ? task->generation : 0,
         .unit = task->unit,
+        .terminal = task->terminal,
     };
+
+    task->engine->pending--;
+    task->done(task->data, &result);
+    task_free(task);
+}
+
+/* The task is no longer the one under way. */
+static void leave(Task *task) {
+    Engine *engine = task->engine;
 
     engine->first = task->next;
     if (!engine->first)
         engine->last = NULL;
-    engine->pending--;
     engine->running = false;
-    task->done(task->data, &result);
-    task_free(task);
+}
+
+/* Answers and makes way for the next. The task is gone after this. */
+static void finish(Task *task) {
+    Engine *engine = task->engine;
+
+    leave(task);
+    answer(task);
     start_next(engine);
 }
 
@@ -153,8 +171,7 @@ static void start_workload(Task *task) {
     const Endpoint *endpoint = subnet_first_endpoint(subnet);
     const Workload *workload = endpoint_workload(endpoint, request->name);
 
-    if (units_start_workload(task->engine->units, vpc, subnet, endpoint, workload, request->root, workload_started,
-                task) < 0) {
+    if (units_start_workload(task->engine->units, vpc, subnet, endpoint, workload, false, workload_started, task) < 0) {
         (void)failure_set(&task->failure, ERROR_FAILED, "the service manager cannot be asked to start the program");
         undo(task);
     }
@@ -228,32 +245,105 @@ static int change_validate_plan(Task *task) {
     return r;
 }
 
+/* --- what changes nothing --- */
+
 static void exec_started(void *data, ErrorCode code, const char *message) {
     Task *task = data;
 
+    for (Task **link = &task->engine->starting; *link; link = &(*link)->next)
+        if (*link == task) {
+            *link = task->next;
+            break;
+        }
     if (code != ERROR_NONE)
         (void)failure_set(&task->failure, code, "%s", message ? message : "the program could not be started");
-    finish(task);
+    answer(task);
 }
 
+/* Others need not wait for a program's start, which may hang on the caller's own file system: what is under way here only
+ * looks at the model, and systemd does what it was told to do in order, so that a deletion that comes next still finds the
+ * unit. */
 static void start_exec(Task *task) {
+    Engine *engine = task->engine;
     Request *request = task->request;
-    RunAs as = { request->uid, request->gid, request->groups, request->n_groups };
+    UnitsExec exec = {
+        .as = { request->uid, request->gid, request->groups, request->n_groups },
+        .as_root = request->as_root,
+        .argv = request->argv,
+        .login_shell = request->login_shell,
+        .environment = request->environment,
+        .directory = request->directory,
+        .stdio = request->stdio,
+        .terminal = request->terminal,
+        .rows = request->rows,
+        .columns = request->columns,
+        .control = request->control,
+    };
     const Vpc *vpc;
     const Subnet *subnet;
-    int r = find_subnet(task->engine->model, request->vpc, request->subnet, &vpc, &subnet, &task->failure);
+    int r = find_subnet(engine->model, request->vpc, request->subnet, &vpc, &subnet, &task->failure);
 
     if (r >= 0) {
-        r = units_exec(task->engine->units, vpc, subnet, subnet_first_endpoint(subnet), &as, request->argv,
-                request->environment, request->stdio, request->control, exec_started, task, &task->unit);
+        r = units_exec(engine->units, vpc, subnet, subnet_first_endpoint(subnet), &exec, exec_started, task, &task->unit,
+                &task->terminal);
         if (r >= 0)
             (void)TAKE_FD(request->control);
         else
             (void)failure_set(&task->failure, ERROR_FAILED, "the service manager cannot be asked: %s", strerror(-r));
     }
+    leave(task);
     if (r < 0)
-        finish(task);
+        answer(task);
+    else {
+        task->next = engine->starting;
+        engine->starting = task;
+    }
+    start_next(engine);
 }
+
+static void restarted(void *data, ErrorCode code, const char *message) {
+    Task *task = data;
+
+    if (code != ERROR_NONE)
+        (void)failure_set(&task->failure, code, "%s", message ? message : "the program could not be started");
+    task->generation = task->engine->model->generation;
+    finish(task);
+}
+
+static void start_again(void *data, ErrorCode code, const char *message) {
+    Task *task = data;
+    const Vpc *vpc;
+    const Subnet *subnet;
+    const Endpoint *endpoint;
+    const Workload *workload;
+
+    if (code != ERROR_NONE)
+        (void)failure_set(&task->failure, code, "%s", message ? message : "the program could not be stopped");
+    else if (find_workload(task->engine->model, task->request, &vpc, &subnet, &endpoint, &workload, &task->failure) >= 0) {
+        if (units_start_workload(task->engine->units, vpc, subnet, endpoint, workload, true, restarted, task) >= 0)
+            return;
+        (void)failure_set(&task->failure, ERROR_FAILED, "the service manager cannot be asked to start the program");
+    }
+    finish(task);
+}
+
+static void restart(Task *task) {
+    const Vpc *vpc;
+    const Subnet *subnet;
+    const Endpoint *endpoint;
+    const Workload *workload;
+    _cleanup_free_ char *unit = NULL;
+
+    if (find_workload(task->engine->model, task->request, &vpc, &subnet, &endpoint, &workload, &task->failure) >= 0) {
+        unit = unit_workload(vpc->name, subnet->name, endpoint->name, workload->name);
+        if (unit && units_stop(task->engine->units, &unit, 1, start_again, task) >= 0)
+            return;
+        (void)failure_set(&task->failure, ERROR_FAILED, "the service manager cannot be asked to stop the program");
+    }
+    finish(task);
+}
+
+/* --- the queue --- */
 
 static void start_next(Engine *engine) {
     Task *task = engine->first;
@@ -261,8 +351,8 @@ static void start_next(Engine *engine) {
     if (!task || engine->running)
         return;
     engine->running = true;
-    if (task->op->kind == OP_EXEC) {
-        start_exec(task);
+    if (task->op->kind == OP_EXEC || task->op->kind == OP_RESTART) {
+        task->op->kind == OP_EXEC ? start_exec(task) : restart(task);
         return;
     }
     task->draft.model = engine->model;
@@ -282,7 +372,8 @@ int engine_submit(Engine *engine, const Op *op, Request *request, EngineDone don
 
     if (!task)
         return -ENOMEM;
-    *task = (Task){ .engine = engine, .op = op, .request = request, .done = done, .data = data };
+    *task = (Task){ .engine = engine, .op = op, .request = request, .done = done, .data = data,
+        .terminal = -1 };
     if (engine->last)
         engine->last->next = task;
     else
@@ -333,6 +424,30 @@ static int recover(Engine *engine) {
     return 0;
 }
 
+static void workload_is_back(void *data, ErrorCode code, const char *message) {
+    if (code != ERROR_NONE)
+        sd_journal_print(LOG_WARNING, "starting a program after a boot: %s", message ? message : error_info(code)->name);
+}
+
+/* Those that are to be kept running. Nobody waits for them: the service is there as soon as the networks are. */
+static void start_workloads(const Engine *engine) {
+    for (size_t i = 0; i < engine->model->n_vpcs; i++) {
+        const Vpc *vpc = engine->model->vpcs[i];
+
+        for (size_t j = 0; j < vpc->n_subnets; j++)
+            for (size_t k = 0; k < vpc->subnets[j]->n_endpoints; k++) {
+                const Endpoint *endpoint = vpc->subnets[j]->endpoints[k];
+
+                for (size_t l = 0; l < endpoint->n_workloads; l++)
+                    if (endpoint->workloads[l]->restart != RESTART_NO &&
+                            units_start_workload(engine->units, vpc, vpc->subnets[j], endpoint, endpoint->workloads[l],
+                                    true, workload_is_back, NULL) < 0)
+                        sd_journal_print(LOG_WARNING, "the service manager cannot be asked to start '%s' in %s/%s",
+                                endpoint->workloads[l]->name, vpc->name, vpc->subnets[j]->name);
+            }
+    }
+}
+
 /* A model with nothing in it, from which the way to ours is a plan that makes everything. */
 static int rebuild(Engine *engine) {
     static const Model nothing;
@@ -361,6 +476,7 @@ static int rebuild(Engine *engine) {
         return r;
     if (kernel_apply(engine->kernel, &plan, APPLY_CONVERGE, &failure) < 0)
         log_failure("rebuilding after a boot", &failure);
+    start_workloads(engine);
     return store_set_booted(engine->store);
 }
 
@@ -396,6 +512,12 @@ Engine *engine_free(Engine *engine) {
         Task *task = engine->first;
 
         engine->first = task->next;
+        task_free(task);
+    }
+    while (engine->starting) {
+        Task *task = engine->starting;
+
+        engine->starting = task->next;
         task_free(task);
     }
     model_free(engine->model);

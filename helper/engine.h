@@ -31,12 +31,14 @@ typedef struct EngineListener {
 } EngineListener;
 void engine_listen(Engine *engine, EngineListener listener);
 
-/* The result of a request. generation: of the change, or 0; unit: of an exec, or NULL. */
+/* The result of a request. generation: of the change (of the last one for a restart), or 0. unit: of an exec, or
+ * NULL. terminal: the other side of the one that the exec was given, borrowed, or -1. */
 typedef struct EngineResult {
     ErrorCode code;
     const char *message;
     uint64_t generation;
     const char *unit;
+    int terminal;
 } EngineResult;
 
 typedef void (*EngineDone)(void *data, const EngineResult *result);

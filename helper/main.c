@@ -114,7 +114,7 @@ static int start(Daemon *daemon, const char **ret_what) {
     STEP("kernel", kernel_new(&daemon->kernel));
     STEP("state directory", store_open(STATE_DIRECTORY, RUNTIME_DIRECTORY, &daemon->store));
     STEP("audit log", audit_open(STATE_DIRECTORY, &daemon->audit));
-    STEP("units", units_new(daemon->connection, daemon->event, &daemon->units));
+    STEP("units", units_new(daemon->connection, daemon->event, &daemon->limits, &daemon->units));
     STEP("state", engine_new(daemon->kernel, daemon->units, daemon->store, &daemon->limits, &daemon->engine));
     STEP("authorization", authz_new(daemon->connection, &daemon->limits, &daemon->authz));
     STEP("bus objects", bus_new(daemon->connection, daemon->engine, daemon->authz, daemon->audit, &daemon->limits, &daemon->bus));

@@ -174,6 +174,26 @@ static int workload_port(sd_bus_message *m, const Object *o) {
     return sd_bus_message_append(m, "q", o->workload->port);
 }
 
+static int append_strings(sd_bus_message *m, char *const *strings) {
+    int r = sd_bus_message_open_container(m, 'a', "s");
+
+    for (; r >= 0 && strings && *strings; strings++)
+        r = sd_bus_message_append(m, "s", *strings);
+    return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int workload_command(sd_bus_message *m, const Object *o) {
+    return append_strings(m, o->workload->argv);
+}
+
+static int workload_directory(sd_bus_message *m, const Object *o) {
+    return sd_bus_message_append(m, "s", o->workload->directory ? o->workload->directory : "");
+}
+
+static int workload_restart(sd_bus_message *m, const Object *o) {
+    return sd_bus_message_append(m, "s", restart_name(o->workload->restart));
+}
+
 static int workload_uid(sd_bus_message *m, const Object *o) {
     return sd_bus_message_append(m, "u", (uint32_t)o->workload->uid);
 }
@@ -241,6 +261,9 @@ static const Property workload_properties[] = {
     { "Kind", "s", workload_kind },
     { "Address", "s", endpoint_address },
     { "Port", "q", workload_port },
+    { "Command", "as", workload_command },
+    { "Directory", "s", workload_directory },
+    { "Restart", "s", workload_restart },
     { "Uid", "u", workload_uid },
     { "Unit", "s", workload_unit },
     { NULL },

@@ -2,7 +2,9 @@
 #include "ops.h"
 
 #include "bus.h"
+#include "core/ident.h"
 #include "decode.h"
+#include "journal.h"
 #include "objects.h"
 
 #include <stdio.h>
@@ -131,13 +133,10 @@ static int read_firewall(const OpContext *context, const Request *request, sd_bu
     return r < 0 ? r : append_rules(firewall, reply);
 }
 
-static int read_log(const OpContext *context, const Request *request, sd_bus_message *reply, Failure *failure) {
-    char **lines = NULL;
-    size_t n = 0;
-    int r = audit_read(context->audit, request->uid, request->lines, &lines, &n);
+/* Takes the lines. */
+static int append_lines(sd_bus_message *reply, char **lines, size_t n) {
+    int r = sd_bus_message_open_container(reply, 'a', "s");
 
-    if (r >= 0)
-        r = sd_bus_message_open_container(reply, 'a', "s");
     for (size_t i = 0; i < n; i++) {
         if (r >= 0)
             r = sd_bus_message_append(reply, "s", lines[i]);
@@ -145,6 +144,36 @@ static int read_log(const OpContext *context, const Request *request, sd_bus_mes
     }
     free(lines);
     return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static int read_log(const OpContext *context, const Request *request, sd_bus_message *reply, Failure *failure) {
+    char **lines = NULL;
+    size_t n = 0;
+    int r = audit_read(context->audit, request->uid, request->lines, &lines, &n);
+
+    return r < 0 ? r : append_lines(reply, lines, n);
+}
+
+static int read_workload_log(const OpContext *context, const Request *request, sd_bus_message *reply,
+        Failure *failure) {
+    _cleanup_free_ char *unit = NULL;
+    const Vpc *vpc;
+    const Subnet *subnet;
+    const Endpoint *endpoint;
+    const Workload *workload;
+    char **lines = NULL;
+    size_t n = 0;
+    int r = find_workload(context->model, request, &vpc, &subnet, &endpoint, &workload, failure);
+
+    if (r < 0)
+        return r;
+    unit = unit_workload(vpc->name, subnet->name, endpoint->name, workload->name);
+    if (!unit)
+        return -ENOMEM;
+    r = journal_read(unit, workload->created, request->since, request->lines, &lines, &n);
+    if (r < 0)
+        return failure_set(failure, ERROR_FAILED, "the journal cannot be read: %s", strerror(-r));
+    return append_lines(reply, lines, n);
 }
 
 /* --- what each change needs --- */
@@ -196,6 +225,24 @@ static unsigned needs_manage_awaited(const Model *model, const Request *request)
 
 static unsigned needs_run(const Model *model, const Request *request) {
     return manage_and(model, request, PERMISSION_RUN);
+}
+
+static unsigned needs_exec(const Model *model, const Request *request) {
+    return needs_run(model, request) | (request->as_root ? PERMISSION_RUN_AS_ROOT : 0);
+}
+
+/* What a program wrote is for the one it runs as, the VPC's owner, and who manages others'. That there is none of the
+ * name is no secret. */
+static unsigned needs_log(const Model *model, const Request *request) {
+    _cleanup_failure_ Failure failure = { 0 };
+    const Vpc *vpc;
+    const Subnet *subnet;
+    const Endpoint *endpoint;
+    const Workload *workload;
+
+    if (find_workload(model, request, &vpc, &subnet, &endpoint, &workload, &failure) < 0)
+        return 0;
+    return request->uid == 0 || request->uid == vpc->owner || request->uid == workload->uid ? 0 : PERMISSION_MANAGE;
 }
 
 static unsigned needs_purge(const Model *model, const Request *request) {
@@ -266,12 +313,22 @@ static const Op ops[] = {
     ACT(OP_DEPLOY, "DeployWebserver", ("s", vpc, "s", subnet, "q", port, "a{sv}", options), ("t", generation),
             .verb = "deploy-webserver", .decode = decode_deploy_webserver, .permissions = needs_run,
             .change = change_deploy_webserver, .object_kind = "workload", .object_verb = "created"),
+    ACT(OP_DEPLOY, "Deploy", ("s", vpc, "s", subnet, "s", name, "as", argv, "a{sv}", options), ("t", generation),
+            .verb = "deploy-run", .decode = decode_deploy, .permissions = needs_run, .change = change_deploy,
+            .object_kind = "workload", .object_verb = "created"),
+    ACT(OP_RESTART, "RestartWorkload", ("s", vpc, "s", subnet, "s", name, "a{sv}", options), ("t", generation),
+            .verb = "deploy-restart", .decode = decode_workload, .permissions = needs_run, .object_kind = "workload",
+            .object_verb = "restarted"),
+    ACT(OP_READ, "GetWorkloadLog", ("s", vpc, "s", subnet, "s", name, "u", lines, "a{sv}", options), ("as", entries),
+            .verb = "deploy-logs", .decode = decode_workload_log, .permissions = needs_log, .read = read_workload_log),
     CHANGE("StopWorkload", ("s", vpc, "s", subnet, "s", name, "a{sv}", options), .verb = "deploy-stop",
-            .decode = decode_stop_workload, .permissions = needs_run, .change = change_stop_workload,
+            .decode = decode_workload, .permissions = needs_run, .change = change_stop_workload,
             .object_kind = "workload", .object_verb = "deleted"),
     ACT(OP_EXEC, "Exec",
             ("s", vpc, "s", subnet, "as", argv, "h", stdin, "h", stdout, "h", stderr, "h", control, "a{sv}", options),
-            ("s", unit), .verb = "exec", .decode = decode_exec, .permissions = needs_run),
+            ("s", unit), .verb = "exec", .decode = decode_exec, .permissions = needs_exec),
+    ACT(OP_EXEC, "ExecTerminal", ("s", vpc, "s", subnet, "as", argv, "h", control, "a{sv}", options),
+            ("s", unit, "h", terminal), .verb = "exec", .decode = decode_exec_terminal, .permissions = needs_exec),
     CHANGE("Purge", ("a{sv}", options), .verb = "purge", .decode = decode_purge, .permissions = needs_purge,
             .change = change_purge, .object_kind = "vpc", .object_verb = "deleted"),
 };
@@ -290,7 +347,7 @@ const Op *op_find(const char *member) {
 
 const Op *op_find_verb(const char *verb) {
     for (size_t i = 0; i < ELEMENTSOF(ops); i++)
-        if (ops[i].permissions && streq_null(ops[i].verb, verb))
+        if (ops[i].permissions && ops[i].kind != OP_READ && streq_null(ops[i].verb, verb))
             return &ops[i];
     return NULL;
 }

@@ -20,10 +20,11 @@ typedef enum OpFacts {
 
 /* What happens besides the change of the intent. */
 typedef enum OpKind {
-    OP_READ,   /* nothing changes; answered at once by `read` */
+    OP_READ,   /* nothing changes; answered by `read`, at once unless `permissions` says that something is needed */
     OP_CHANGE, /* `change`, kernel, state */
     OP_DEPLOY, /* the same, and the workload it adds is started before it counts */
     OP_EXEC,   /* only a program is started */
+    OP_RESTART, /* a workload is stopped and started, the intent stays */
     OP_CHECK,  /* only authorization is asked about, of the operation that the request names */
 } OpKind;
 
@@ -43,7 +44,7 @@ struct Op {
     int (*read)(const OpContext *context, const Request *request, sd_bus_message *reply, Failure *failure);
 
     /* Changing. */
-    unsigned (*permissions)(const Model *model, const Request *request); /* a mask of Permission, never 0 */
+    unsigned (*permissions)(const Model *model, const Request *request); /* a mask of Permission, 0 only when reading */
     Change change;
     OpFacts facts;
     const char *object_kind, *object_verb; /* of the Changed signal */

@@ -75,12 +75,21 @@ static struct json_object *write_group(gid_t group) {
     return json_object_new_int64(group);
 }
 
+static struct json_object *write_strings(char *const *strings) {
+    return WRITE_ARRAY(strings, strings_length(strings), json_object_new_string);
+}
+
 static struct json_object *write_workload(const Workload *workload) {
     _cleanup_json_ struct json_object *json = json_object_new_object();
     bool good = put_text(json, "name", workload->name) && put_text(json, "kind", workload_kind_name(workload->kind)) &&
             put_number(json, "port", workload->port) && put_number(json, "uid", workload->uid) &&
             put_number(json, "gid", workload->gid) &&
-            put(json, "groups", WRITE_ARRAY(workload->groups, workload->n_groups, write_group));
+            put(json, "groups", WRITE_ARRAY(workload->groups, workload->n_groups, write_group)) &&
+            put_number(json, "created", workload->created) &&
+            put_text(json, "restart", restart_name(workload->restart)) &&
+            (!workload->directory || put_text(json, "directory", workload->directory)) &&
+            (!workload->argv || put(json, "argv", write_strings(workload->argv))) &&
+            (!workload->environment || put(json, "environment", write_strings(workload->environment)));
 
     return finish(&json, good);
 }
@@ -287,6 +296,62 @@ static int read_groups(struct json_object *json, Workload *workload) {
     return 0;
 }
 
+/* Absent is NULL. */
+static int read_strings(struct json_object *json, const char *key, size_t max, char ***ret) {
+    struct json_object *array;
+    size_t n;
+
+    if (!json_object_object_get_ex(json, key, NULL))
+        return 0;
+    if (get(json, key, json_type_array, &array) < 0 || (n = json_object_array_length(array)) > max)
+        return -EBADMSG;
+    *ret = calloc(n + 1, sizeof(char *));
+    if (!*ret)
+        return -ENOMEM;
+    for (size_t i = 0; i < n; i++) {
+        struct json_object *text = json_object_array_get_idx(array, i);
+
+        if (!json_object_is_type(text, json_type_string) ||
+                strlen(json_object_get_string(text)) != (size_t)json_object_get_string_len(text))
+            return -EBADMSG;
+        (*ret)[i] = strdup(json_object_get_string(text));
+        if (!(*ret)[i])
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+/* What only some kinds of workload have. */
+static int read_program(struct json_object *json, Workload *workload) {
+    int restart = get_word(json, "restart", restart_parse), r = 0;
+    const char *directory;
+
+    if (restart < 0)
+        return restart;
+    workload->restart = (Restart)restart;
+    if (json_object_object_get_ex(json, "directory", NULL)) {
+        r = get_text(json, "directory", &directory);
+        if (r == 0 && !directory_is_valid(directory))
+            r = -EBADMSG;
+        if (r == 0 && !(workload->directory = strdup(directory)))
+            r = -ENOMEM;
+    }
+    if (r == 0)
+        r = read_strings(json, "argv", ARGUMENTS_MAX, &workload->argv);
+    if (r == 0)
+        r = read_strings(json, "environment", ENVIRONMENT_MAX, &workload->environment);
+    for (char **variable = workload->environment; r == 0 && variable && *variable; variable++)
+        if (!variable_is_valid(*variable))
+            r = -EBADMSG;
+    if (r < 0)
+        return r;
+    /* A program has a command, a web server a port, and neither has the other's. */
+    return (workload->kind == WORKLOAD_PROGRAM) == (workload->port == 0) &&
+                    (workload->kind == WORKLOAD_PROGRAM) == (workload->argv && workload->argv[0] && *workload->argv[0])
+            ? 0
+            : -EBADMSG;
+}
+
 static int read_workload(struct json_object *json, Workload **ret) {
     _cleanup_(workload_free_pointer) Workload *workload = calloc(1, sizeof(Workload));
     int kind = get_word(json, "kind", workload_kind_parse);
@@ -297,17 +362,22 @@ static int read_workload(struct json_object *json, Workload **ret) {
         return -ENOMEM;
     r = kind < 0 ? kind : get_name(json, "name", false, &workload->name);
     if (r == 0)
-        r = get_unsigned(json, "port", 1, UINT16_MAX, &port);
+        r = get_unsigned(json, "port", 0, UINT16_MAX, &port);
     if (r == 0)
         r = get_unsigned(json, "uid", 0, UINT32_MAX - 1, &workload->uid);
     if (r == 0)
         r = get_unsigned(json, "gid", 0, UINT32_MAX - 1, &workload->gid);
     if (r == 0)
         r = read_groups(json, workload);
+    if (r == 0)
+        r = get_number(json, "created", 0, INT64_MAX, &workload->created);
     if (r < 0)
         return r;
     workload->kind = (WorkloadKind)kind;
     workload->port = (uint16_t)port;
+    r = read_program(json, workload);
+    if (r < 0)
+        return r;
     *ret = TAKE_PTR(workload);
     return 0;
 }

@@ -3,6 +3,7 @@
 /* Workloads, run by PID 1 as transient units in an endpoint's namespace, as the user who asked: they need no privilege of
  * ours and outlive us. */
 
+#include "core/limits.h"
 #include "core/model.h"
 #include "errors.h"
 
@@ -10,9 +11,9 @@
 
 typedef struct Units Units;
 
-/* Bus and event loop are borrowed. Takes up the control sockets that the service manager kept for us (fd store) from a
+/* Bus, event loop and limits are borrowed. Takes up the control sockets that the service manager kept for us (fd store) from a
  * run of vpcd that was killed. */
-int units_new(sd_bus *bus, sd_event *event, Units **ret);
+int units_new(sd_bus *bus, sd_event *event, const Limits *limits, Units **ret);
 Units *units_free(Units *units);
 DEFINE_CLEANUP(Units *, units_free)
 
@@ -22,10 +23,10 @@ typedef void (*UnitsDone)(void *data, ErrorCode code, const char *message);
 /* Stops each unit or slice and waits until all are gone; one that is not there is fine. */
 int units_stop(Units *units, char *const *names, size_t n_names, UnitsDone done, void *data);
 
-/* Starts a workload and waits until it serves (or failed). root_fd: an open directory for it to serve, borrowed, or -1
- * for the page that names VPC, subnet and address. */
+/* Starts a workload and waits until it runs, a web server until it serves (or failed). again: some time
+ * after it was asked for, so that user and groups are looked up anew. */
 int units_start_workload(Units *units, const Vpc *vpc, const Subnet *subnet, const Endpoint *endpoint,
-        const Workload *workload, int root_fd, UnitsDone done, void *data);
+        const Workload *workload, bool again, UnitsDone done, void *data);
 
 /* Who runs something: from the credentials that the bus vouches for. */
 typedef struct RunAs {
@@ -35,13 +36,25 @@ typedef struct RunAs {
     size_t n_groups;
 } RunAs;
 
-/* Starts argv in the endpoint's namespace. stdio: three descriptors, borrowed. control: SOCK_SEQPACKET, taken over on
- * success; one byte from the peer is a signal's number for the program, its closing ends the program, and the result goes
- * back over it as two int32 (CLD_*, status). environment: NAME=value, checked already. *ret_unit: the unit's name. The
- * callback comes when the program has been started (or could not be). */
-int units_exec(Units *units, const Vpc *vpc, const Subnet *subnet, const Endpoint *endpoint, const RunAs *as,
-        char *const *argv, char *const *environment, const int stdio[static 3], int control, UnitsDone done, void *data,
-        char **ret_unit);
+/* A program to run for a client. Everything is borrowed, but for the control socket. */
+typedef struct UnitsExec {
+    RunAs as;     /* who asks, and who it runs as unless `as_root` is set */
+    bool as_root; /* uid 0, which sees little of the machine and can change only the endpoint's network */
+    char *const *argv;
+    bool login_shell;         /* argv is a shell that is to behave as after logging in */
+    char *const *environment; /* NAME=value, checked already; may be NULL */
+    const char *directory;    /* where it starts; NULL: at home */
+    const int *stdio;         /* three descriptors, unless `terminal` is set */
+    bool terminal;            /* on a terminal of its own */
+    uint16_t rows, columns;   /* of that, or 0 */
+    int control; /* SOCK_SEQPACKET, taken over on success; one byte from the peer is a signal's number for the program, its
+                  * closing ends the program, and the result goes back over it as two int32 (CLD_*, status) */
+} UnitsExec;
+
+/* Starts a program in the endpoint's namespace. *ret_unit: the unit's name. *ret_terminal: the other side of its terminal,
+ * for whoever reads and types there, or -1. The callback comes when the program has been started (or could not be). */
+int units_exec(Units *units, const Vpc *vpc, const Subnet *subnet, const Endpoint *endpoint, const UnitsExec *exec,
+        UnitsDone done, void *data, char **ret_unit, int *ret_terminal);
 
 /* Jobs and execs under way: while there are any, vpcd stays. */
 unsigned units_busy(const Units *units);

@@ -28,6 +28,7 @@ __vpcctl_values() {
                 '(vpc == "" || $1 == vpc) && (subnet == "" || $2 == subnet) { print $3 }'
             ;;
         TYPE) printf '%s\n' public private ;;
+        RESTART) printf '%s\n' always on-failure no ;;
         VERB)
             printf '%s\n' vpc-create vpc-delete subnet-add subnet-delete nat-enable nat-disable peer-create peer-accept \
                 peer-delete firewall-apply firewall-clear deploy-webserver deploy-stop exec purge
@@ -41,10 +42,10 @@ __vpcctl_subjects() {
     case $1 in
         'subnet add' | 'subnet create') __vpcctl_values VPC | sed 's|$|/|' ;;
         'subnet show' | 'subnet delete' | 'firewall apply' | 'firewall show' | 'firewall clear' | 'firewall delete' | \
-            'deploy webserver' | exec)
+            'deploy webserver' | 'deploy run' | exec)
             __vpcctl subnet list | awk '{ print $1 "/" $2 }'
             ;;
-        'deploy show' | 'deploy stop' | 'deploy delete') __vpcctl deploy list | awk '{ print $1 "/" $2 "/" $3 }' ;;
+        'deploy show' | 'deploy logs' | 'deploy restart' | 'deploy stop' | 'deploy delete') __vpcctl deploy list | awk '{ print $1 "/" $2 "/" $3 }' ;;
         'vpc show' | 'vpc delete' | 'subnet list' | 'nat enable' | 'nat disable' | 'nat delete' | 'nat show' | 'peer '* | \
             'firewall list' | 'deploy list')
             __vpcctl_values VPC
@@ -86,6 +87,10 @@ _vpcctl() {
     for ((i = 1; i < COMP_CWORD; i++)); do
         if [[ ${words[0]-} == exec ]] && [[ ${COMP_WORDS[i]} == -- || ${COMP_WORDS[i]} == [a-z]*/* ]]; then
             ((COMP_CWORD > i + 1)) && [[ ${COMP_WORDS[i + 1]} == -- ]] && ((i++))
+            __vpcctl_program $((i + 1))
+            return
+        fi
+        if [[ ${words[*]:0:2} == 'deploy run' && ${COMP_WORDS[i]} == -- ]]; then
             __vpcctl_program $((i + 1))
             return
         fi

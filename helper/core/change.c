@@ -7,14 +7,8 @@ Request *request_new(void) {
     Request *request = calloc(1, sizeof(*request));
 
     if (request)
-        request->root = request->control = request->stdio[0] = request->stdio[1] = request->stdio[2] = -1;
+        request->control = request->stdio[0] = request->stdio[1] = request->stdio[2] = -1;
     return request;
-}
-
-static void strings_free(char **strings) {
-    for (char **s = strings; s && *s; s++)
-        free(*s);
-    free(strings);
 }
 
 Request *request_free(Request *request) {
@@ -29,7 +23,7 @@ Request *request_free(Request *request) {
     firewall_free(request->firewall);
     strings_free(request->argv);
     strings_free(request->environment);
-    close_descriptor(&request->root);
+    free(request->directory);
     close_descriptor(&request->control);
     for (size_t i = 0; i < ELEMENTSOF(request->stdio); i++)
         close_descriptor(&request->stdio[i]);
@@ -553,7 +547,8 @@ static size_t count_workloads(const Model *model, uid_t uid) {
     return n;
 }
 
-int change_deploy_webserver(Draft *draft, const Request *request, const Facts *facts, Failure *failure) {
+/* A workload as the caller asks for, in the subnet's first endpoint. */
+static int add_workload(Draft *draft, const Request *request, const Facts *facts, WorkloadKind kind, Failure *failure) {
     _cleanup_(workload_free_pointer) Workload *workload = calloc(1, sizeof(Workload));
     Vpc *vpc;
     Subnet *subnet;
@@ -574,17 +569,22 @@ int change_deploy_webserver(Draft *draft, const Request *request, const Facts *f
             return failure_set(failure, ERROR_EXISTS,
                     "workload '%s': subnet '%s' of VPC '%s' has one of that name; stop it first or give another --name",
                     request->name, request->subnet, request->vpc);
-        if (other->port == request->port)
+        if (request->port && other->port == request->port)
             return failure_set(failure, ERROR_IN_USE, "port %u: workload '%s' of subnet '%s' serves on it already",
                     request->port, other->name, request->subnet);
     }
     if (!workload || !(workload->name = strdup(request->name)) ||
-            !(workload->groups = calloc(request->n_groups + 1, sizeof(gid_t))))
+            !(workload->groups = calloc(request->n_groups + 1, sizeof(gid_t))) ||
+            (request->directory && !(workload->directory = strdup(request->directory))) ||
+            (request->argv && !(workload->argv = strings_copy(request->argv))) ||
+            (request->environment && !(workload->environment = strings_copy(request->environment))))
         return no_memory(failure);
-    workload->kind = WORKLOAD_WEBSERVER;
+    workload->kind = kind;
     workload->port = request->port;
     workload->uid = request->uid;
     workload->gid = request->gid;
+    workload->created = request->now;
+    workload->restart = kind == WORKLOAD_WEBSERVER ? RESTART_ON_FAILURE : request->restart;
     workload->n_groups = request->n_groups;
     if (request->n_groups)
         memcpy(workload->groups, request->groups, request->n_groups * sizeof(gid_t));
@@ -592,6 +592,19 @@ int change_deploy_webserver(Draft *draft, const Request *request, const Facts *f
         return no_memory(failure);
     TAKE_PTR(workload);
     return 0;
+}
+
+int change_deploy_webserver(Draft *draft, const Request *request, const Facts *facts, Failure *failure) {
+    return add_workload(draft, request, facts, WORKLOAD_WEBSERVER, failure);
+}
+
+int change_deploy(Draft *draft, const Request *request, const Facts *facts, Failure *failure) {
+    return add_workload(draft, request, facts, WORKLOAD_PROGRAM, failure);
+}
+
+static int no_such_workload(const Request *request, Failure *failure) {
+    return failure_set(failure, ERROR_NO_SUCH_WORKLOAD, "workload '%s': subnet '%s' of VPC '%s' has none of that name",
+            request->name, request->subnet, request->vpc);
 }
 
 int change_stop_workload(Draft *draft, const Request *request, const Facts *facts, Failure *failure) {
@@ -604,8 +617,18 @@ int change_stop_workload(Draft *draft, const Request *request, const Facts *fact
         return r;
     endpoint = subnet_first_endpoint(subnet);
     if (!endpoint_workload(endpoint, request->name))
-        return failure_set(failure, ERROR_NO_SUCH_WORKLOAD, "workload '%s': subnet '%s' of VPC '%s' has none of that name",
-                request->name, request->subnet, request->vpc);
+        return no_such_workload(request, failure);
     endpoint_remove_workload(endpoint, request->name);
     return 0;
+}
+
+int find_workload(const Model *model, const Request *request, const Vpc **ret_vpc, const Subnet **ret_subnet,
+        const Endpoint **ret_endpoint, const Workload **ret, Failure *failure) {
+    int r = find_subnet(model, request->vpc, request->subnet, ret_vpc, ret_subnet, failure);
+
+    if (r < 0)
+        return r;
+    *ret_endpoint = subnet_first_endpoint(*ret_subnet);
+    *ret = endpoint_workload(*ret_endpoint, request->name);
+    return *ret ? 0 : no_such_workload(request, failure);
 }

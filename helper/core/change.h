@@ -30,6 +30,7 @@ int change_accept_peering(Draft *draft, const Request *request, const Facts *fac
 int change_delete_peering(Draft *draft, const Request *request, const Facts *facts, Failure *failure);
 int change_apply_firewall(Draft *draft, const Request *request, const Facts *facts, Failure *failure);
 int change_clear_firewall(Draft *draft, const Request *request, const Facts *facts, Failure *failure);
+int change_deploy(Draft *draft, const Request *request, const Facts *facts, Failure *failure);
 int change_deploy_webserver(Draft *draft, const Request *request, const Facts *facts, Failure *failure);
 int change_stop_workload(Draft *draft, const Request *request, const Facts *facts, Failure *failure);
 int change_purge(Draft *draft, const Request *request, const Facts *facts, Failure *failure);
@@ -38,3 +39,7 @@ int change_purge(Draft *draft, const Request *request, const Facts *facts, Failu
 int find_vpc(const Model *model, const char *name, const Vpc **ret, Failure *failure);
 int find_subnet(const Model *model, const char *vpc, const char *name, const Vpc **ret_vpc, const Subnet **ret,
         Failure *failure);
+
+/* The same for the workload that a request names. */
+int find_workload(const Model *model, const Request *request, const Vpc **ret_vpc, const Subnet **ret_subnet,
+        const Endpoint **ret_endpoint, const Workload **ret, Failure *failure);

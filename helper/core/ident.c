@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/ident.h"
 
+#include <limits.h>
 #include <stdio.h>
 
 _Static_assert(sizeof(LinkName) == 16, "IFNAMSIZ");
@@ -72,6 +73,58 @@ Address peer_address(const Peering *peering, unsigned side) {
 
 _Static_assert(64 * 256 + UPLINK_MAX * 2 <= 128 * 256, "uplinks stay in 169.254.64.0/18");
 _Static_assert(256 + PEERING_MAX * 2 <= 64 * 256, "peerings stay below the uplinks");
+
+static bool has_control(const char *text) {
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            return true;
+    return false;
+}
+
+/* Neither overlong forms nor surrogates: what D-Bus and systemd take as text. */
+static bool is_utf8(const char *text) {
+    const unsigned char *p = (const unsigned char *)text;
+
+    while (*p) {
+        static const uint32_t least[] = { 0, 0x80, 0x800, 0x10000 };
+        unsigned more = *p < 0x80 ? 0 : (*p & 0xe0) == 0xc0 ? 1 : (*p & 0xf0) == 0xe0 ? 2 : (*p & 0xf8) == 0xf0 ? 3 : 4;
+        uint32_t c = more == 0 ? *p : more < 4 ? *p & (0x3fu >> more) : 0;
+
+        if (more == 4)
+            return false;
+        p++;
+        for (unsigned i = 0; i < more; i++, p++) {
+            if ((*p & 0xc0) != 0x80)
+                return false;
+            c = c << 6 | (*p & 0x3f);
+        }
+        if (c < least[more] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+            return false;
+    }
+    return true;
+}
+
+static bool path_goes_up(const char *path) {
+    for (const char *p = path; (p = strstr(p, "..")); p += 2)
+        if ((p == path || p[-1] == '/') && (p[2] == '\0' || p[2] == '/'))
+            return true;
+    return false;
+}
+
+bool directory_is_valid(const char *path) {
+    size_t length = strlen(path);
+
+    return path[0] == '/' && length < PATH_MAX && !path_goes_up(path) && !has_control(path) && is_utf8(path) &&
+            path[length - 1] != ' ' && path[length - 1] != '\\';
+}
+
+bool variable_is_valid(const char *assignment) {
+    size_t length = strcspn(assignment, "=");
+
+    return length > 0 && assignment[length] == '=' && !has_control(assignment) && is_utf8(assignment) &&
+            (assignment[0] < '0' || assignment[0] > '9') &&
+            strspn(assignment, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") == length;
+}
 
 static Mac mac_make(uint8_t first, const Address *address) {
     return (Mac){ { first, 0x76, address->bytes[0], address->bytes[1], address->bytes[2], address->bytes[3] } };

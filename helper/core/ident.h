@@ -14,6 +14,18 @@ bool name_is_valid(const char *name);
 /* A host interface's name as we accept it: 1 to 15 bytes (IFNAMSIZ) of A-Z a-z 0-9 . _ - : @, first a letter or digit. */
 bool interface_name_is_valid(const char *name);
 
+/* What a program may be given, here since both a call and a state file are checked for it. */
+#define ARGUMENTS_MAX 1024       /* of a program */
+#define ARGUMENT_BYTES_MAX 65536 /* all of them together */
+#define ENVIRONMENT_MAX 64
+
+/* An absolute path that systemd takes, and writes into a unit file, as it is: no "..", no control character, UTF-8, and
+ * nothing at its end that means something there. */
+bool directory_is_valid(const char *path);
+
+/* NAME=value without control characters. */
+bool variable_is_valid(const char *assignment);
+
 /* Network namespaces: VPC for the router; VPC-SUBNET for the first endpoint; VPC-SUBNET-ENDPOINT for others. */
 char *netns_router(const Vpc *vpc);
 char *netns_endpoint(const Vpc *vpc, const Subnet *subnet, const Endpoint *endpoint);

@@ -22,7 +22,37 @@ DEFINE_WORDS(direction, Direction, _DIRECTION_MAX, "ingress", "egress")
 DEFINE_WORDS(action, Action, _ACTION_MAX, "deny", "allow")
 DEFINE_WORDS(protocol, Protocol, _PROTOCOL_MAX, "all", "tcp", "udp", "icmp")
 DEFINE_WORDS(subnet_type, SubnetType, _SUBNET_TYPE_MAX, "private", "public")
-DEFINE_WORDS(workload_kind, WorkloadKind, _WORKLOAD_KIND_MAX, "webserver")
+DEFINE_WORDS(workload_kind, WorkloadKind, _WORKLOAD_KIND_MAX, "webserver", "program")
+DEFINE_WORDS(restart, Restart, _RESTART_MAX, "no", "on-failure", "always")
+
+/* --- strings --- */
+
+void strings_free(char **strings) {
+    for (char **s = strings; s && *s; s++)
+        free(*s);
+    free(strings);
+}
+
+size_t strings_length(char *const *strings) {
+    size_t n = 0;
+
+    while (strings && strings[n])
+        n++;
+    return n;
+}
+
+char **strings_copy(char *const *strings) {
+    char **copy = strings ? calloc(strings_length(strings) + 1, sizeof(char *)) : NULL;
+
+    for (size_t i = 0; copy && strings[i]; i++) {
+        copy[i] = strdup(strings[i]);
+        if (!copy[i]) {
+            strings_free(copy);
+            return NULL;
+        }
+    }
+    return copy;
+}
 
 /* --- freeing --- */
 
@@ -44,6 +74,9 @@ Workload *workload_free(Workload *workload) {
     if (workload) {
         free(workload->name);
         free(workload->groups);
+        free(workload->directory);
+        strings_free(workload->argv);
+        strings_free(workload->environment);
     }
     free(workload);
     return NULL;
@@ -295,7 +328,13 @@ static Workload *workload_copy(const Workload *workload) {
         return NULL;
     copy->name = strdup(workload->name);
     copy->groups = bytes_copy(workload->groups, workload->n_groups * sizeof(gid_t));
-    return copy->name && copy->groups ? TAKE_PTR(copy) : NULL;
+    copy->directory = workload->directory ? strdup(workload->directory) : NULL;
+    copy->argv = strings_copy(workload->argv);
+    copy->environment = strings_copy(workload->environment);
+    return copy->name && copy->groups && !copy->directory == !workload->directory && !copy->argv == !workload->argv &&
+                    !copy->environment == !workload->environment
+            ? TAKE_PTR(copy)
+            : NULL;
 }
 
 static Endpoint *endpoint_copy(const Endpoint *endpoint) {

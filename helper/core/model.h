@@ -11,7 +11,8 @@ typedef enum Direction { DIRECTION_INGRESS, DIRECTION_EGRESS, _DIRECTION_MAX } D
 typedef enum Action { ACTION_DENY, ACTION_ALLOW, _ACTION_MAX } Action;
 typedef enum Protocol { PROTOCOL_ALL, PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_ICMP, _PROTOCOL_MAX } Protocol;
 typedef enum SubnetType { SUBNET_PRIVATE, SUBNET_PUBLIC, _SUBNET_TYPE_MAX } SubnetType;
-typedef enum WorkloadKind { WORKLOAD_WEBSERVER, _WORKLOAD_KIND_MAX } WorkloadKind;
+typedef enum WorkloadKind { WORKLOAD_WEBSERVER, WORKLOAD_PROGRAM, _WORKLOAD_KIND_MAX } WorkloadKind;
+typedef enum Restart { RESTART_NO, RESTART_ON_FAILURE, RESTART_ALWAYS, _RESTART_MAX } Restart;
 
 /* The word for a value, and the value for a word (-EINVAL when there is none). */
 const char *direction_name(Direction value);
@@ -19,11 +20,13 @@ const char *action_name(Action value);
 const char *protocol_name(Protocol value);
 const char *subnet_type_name(SubnetType value);
 const char *workload_kind_name(WorkloadKind value);
+const char *restart_name(Restart value);
 int direction_parse(const char *word);
 int action_parse(const char *word);
 int protocol_parse(const char *word);
 int subnet_type_parse(const char *word);
 int workload_kind_parse(const char *word);
+int restart_parse(const char *word);
 
 typedef struct Rule {
     Direction direction;
@@ -44,11 +47,16 @@ typedef struct Firewall {
 typedef struct Workload {
     char *name;
     WorkloadKind kind;
-    uint16_t port;
+    uint16_t port; /* of a web server, else 0 */
     uid_t uid;
     gid_t gid;
     gid_t *groups;
     size_t n_groups;
+    uint64_t created;   /* microseconds since 1970: what its unit logged before is another's */
+    Restart restart;    /* with RESTART_NO it is not started again after a boot either */
+    char *directory;    /* an absolute path: what a web server serves (NULL: a page), where a program starts (NULL: home) */
+    char **argv;        /* of a program, NULL-terminated; else NULL */
+    char **environment; /* of a program, NAME=value, NULL-terminated; may be NULL */
 } Workload;
 
 typedef struct Endpoint {
@@ -121,6 +129,11 @@ DEFINE_CLEANUP(Workload *, workload_free)
 DEFINE_CLEANUP(Peering *, peering_free)
 DEFINE_CLEANUP(HostInterface *, host_interface_free)
 DEFINE_CLEANUP(Firewall *, firewall_free)
+
+/* NULL-terminated arrays of strings; NULL is an array without any. */
+void strings_free(char **strings);
+size_t strings_length(char *const *strings);
+char **strings_copy(char *const *strings); /* NULL for NULL and without memory */
 
 /* Deep copies, NULL without memory. */
 Vpc *vpc_copy(const Vpc *vpc);

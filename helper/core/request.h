@@ -21,9 +21,15 @@ typedef struct Request {
     uint16_t port;
     bool host_access, all;
     char **argv, **environment; /* NULL-terminated */
-    int root;                   /* directory to serve, or -1 */
+    char *directory;            /* the path of the one that the caller has open, or NULL */
+    Restart restart;
+    bool as_root;               /* rather than as the caller */
+    bool login_shell;           /* argv is the caller's shell, which is to behave as after logging in */
+    bool terminal;              /* on a new one, instead of stdio */
+    uint16_t rows, columns;     /* of that, or 0 */
     int stdio[3], control;      /* of an exec, or -1 */
-    unsigned lines;             /* of the log */
+    unsigned lines;             /* of a log */
+    uint64_t since;             /* only what is not older, microseconds since 1970 */
 } Request;
 
 Request *request_new(void);

@@ -21,6 +21,7 @@ typedef struct Exec Exec;
 struct Units {
     sd_bus *bus;
     sd_event *event;
+    const Limits *limits;
     Task *tasks;
     Exec *execs;
     unsigned n_tasks, n_execs;
@@ -90,9 +91,19 @@ int on_job_removed(sd_bus_message *signal, void *data, sd_bus_error *error);
 
 /* --- unit-properties.c --- */
 
-/* Opens the call and gives what every unit of ours has. The list of properties stays open. */
-int unit_begin(Units *units, const char *unit, const char *description, const char *slice, const char *netns,
-        const RunAs *as, sd_bus_message **ret);
+/* What every unit of ours has. */
+typedef struct UnitBasics {
+    const char *unit, *description, *slice, *netns;
+    const RunAs *as; /* NULL: root, as far as that goes here */
+    uint64_t start_timeout;
+} UnitBasics;
+
+/* Opens the call. The list of properties stays open. */
+int unit_begin(Units *units, const UnitBasics *basics, sd_bus_message **ret);
+
+/* The program as systemd takes it: an absolute path, or a bare name that it looks up in its own search path. NULL in
+ * *ret when it is neither. directory: where a relative path begins, or NULL. */
+int unit_program_path(const char *program, const char *directory, char **ret);
 
 int unit_append_strings(sd_bus_message *message, const char *property, char *const *strings);
 int unit_append_command(sd_bus_message *message, const char *path, char *const *argv);
@@ -121,6 +132,11 @@ int page_write(const Vpc *vpc, const Subnet *subnet, const Endpoint *endpoint, c
 /* Removes the pages of units that were stopped: found by what is there, so a restart of vpcd loses none. */
 void pages_forget(const Job *jobs, size_t n_jobs);
 
+/* --- terminal.c --- */
+
+/* A new pseudo-terminal: our side of it, and the path of the program's. */
+int terminal_new(uint16_t rows, uint16_t columns, int *ret_fd, char **ret_path);
+
 /* --- session.c --- */
 
 #define EXEC_PREFIX "vpcctl-exec-"
@@ -129,6 +145,7 @@ struct Exec {
     Units *units;
     Exec *previous, *next;
     char *unit, *path;
+    uid_t uid;  /* who asked for it */
     char *sys;  /* the mount to take away when the unit has started */
     Task *task; /* borrowed, while the unit starts */
     bool started, start_failed;
@@ -146,7 +163,7 @@ struct Exec {
     int code, status;
 };
 
-/* Takes the control socket on success. */
+/* Takes the control socket on success. The unit's name says whose it is. */
 int exec_new(Units *units, const char *unit, int control, Exec **ret);
 void exec_free(Exec *exec);
 DEFINE_CLEANUP(Exec *, exec_free)
@@ -163,6 +180,9 @@ void exec_forget(Exec *exec);
 /* The service manager keeps a second reference to the control socket, by the unit's name. */
 void store_put(const char *unit, int control);
 void store_remove(const char *unit);
+
+/* How many run for a user. */
+unsigned execs_of(const Units *units, uid_t uid);
 
 bool is_seqpacket(int fd);
 

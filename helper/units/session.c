@@ -260,6 +260,7 @@ int exec_new(Units *units, const char *unit, int control, Exec **ret) {
 
     if (!exec->unit)
         return -ENOMEM;
+    exec->uid = (uid_t)strtoul(unit + strlen(EXEC_PREFIX), NULL, 10);
     r = sd_bus_path_encode(SYSTEMD_PATH "/unit", unit, &exec->path);
     if (r >= 0)
         r = sd_bus_match_signal_async(units->bus, &exec->changed, SYSTEMD, exec->path,
@@ -269,6 +270,14 @@ int exec_new(Units *units, const char *unit, int control, Exec **ret) {
     exec->control = control;
     *ret = TAKE_PTR(exec);
     return 0;
+}
+
+unsigned execs_of(const Units *units, uid_t uid) {
+    unsigned n = 0;
+
+    for (const Exec *exec = units->execs; exec; exec = exec->next)
+        n += exec->uid == uid;
+    return n;
 }
 
 bool is_seqpacket(int fd) {

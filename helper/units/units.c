@@ -54,7 +54,7 @@ int units_stop(Units *units, char *const *names, size_t n_names, UnitsDone done,
 /* --- start and end --- */
 
 /* Subscribes to systemd's signals and takes up what is in the store. */
-int units_new(sd_bus *bus, sd_event *event, Units **ret) {
+int units_new(sd_bus *bus, sd_event *event, const Limits *limits, Units **ret) {
     _cleanup_(units_free_pointer) Units *units = calloc(1, sizeof(Units));
     int r;
 
@@ -62,6 +62,7 @@ int units_new(sd_bus *bus, sd_event *event, Units **ret) {
         return -ENOMEM;
     units->bus = bus;
     units->event = event;
+    units->limits = limits;
 
     r = sd_bus_match_signal_async(bus, &units->job_removed, SYSTEMD, SYSTEMD_PATH, SYSTEMD_MANAGER, "JobRemoved",
             on_job_removed, NULL, units);

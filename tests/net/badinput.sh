@@ -172,7 +172,7 @@ refuse 'an option without its value' 2 'cidr' alice vpcctl vpc create --name bad
 refuse 'a missing option' 2 'cidr' alice vpcctl vpc create --name bad
 refuse 'an option twice' 2 'name' alice vpcctl vpc create --name bad --name worse --cidr 10.8.0.0/16
 refuse 'too many words' 2 'extra' alice vpcctl vpc create bad 10.8.0.0/16 extra
-refuse 'exec without a program' 2 'program' alice vpcctl exec --vpc vpc1 --subnet public
+check 'exec without a program is the shell' alice vpcctl exec --vpc vpc1 --subnet public </dev/null
 refuse 'cleanup without a terminal and without --yes' 1,2 'yes' alice vpcctl cleanup </dev/null
 same 'after all of these nothing has changed: command line' "$before" "$(picture)"
 

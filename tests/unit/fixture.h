@@ -18,7 +18,7 @@
 
 /* A request of alice's; only its own members are given: REQUEST(.name = "a", .cidr = cidr("10.0.0.0/16")). */
 #define REQUEST(...)                                                                                                   \
-    (&(Request){ .uid = ALICE, .gid = ALICE, .now = NOW, .root = -1, .control = -1, .stdio = { -1, -1, -1 },           \
+    (&(Request){ .uid = ALICE, .gid = ALICE, .now = NOW, .control = -1, .stdio = { -1, -1, -1 },           \
             .host_access = true, __VA_ARGS__ })
 
 /* A host on which everything is as one would wish. */

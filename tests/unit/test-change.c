@@ -597,10 +597,10 @@ static void test_find(void) {
 static void test_request(void) {
     Request *request = request_new();
 
-    g_assert_cmpint(request->root, ==, -1);
     g_assert_cmpint(request->control, ==, -1);
     g_assert_cmpint(request->stdio[2], ==, -1);
-    request->root = dup(0);
+    request->control = dup(0);
+    request->directory = g_strdup("/srv");
     request->argv = g_new0(char *, 2);
     request->argv[0] = g_strdup("true");
     request->firewall = g_new0(Firewall, 1);

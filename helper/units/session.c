@@ -134,12 +134,23 @@ void exec_look(Exec *exec) {
     exec_look_next(exec);
 }
 
+/* A program that ends at once, with anything but 0, may have done so before systemd has seen that it was executed: then its
+ * start has failed, in systemd's eyes. */
+static bool exec_has_run(const Exec *exec) {
+    return exec->code == CLD_KILLED || exec->code == CLD_DUMPED ||
+            (exec->code == CLD_EXITED && (exec->status < 200 || exec->status > 243));
+}
+
 /* All that was asked for is known. */
 static void exec_known(Exec *exec) {
     bool again = exec->again;
 
     exec->look = sd_bus_slot_unref(exec->look);
-    if (exec->over && exec->start_failed)
+    if (exec->over && exec->start_failed && exec_has_run(exec)) {
+        if (exec->task)
+            task_end(exec->task, ERROR_NONE, NULL);
+        exec_over(exec);
+    } else if (exec->over && exec->start_failed)
         exec_fail(exec);
     else if (exec->over && exec->started)
         exec_over(exec);

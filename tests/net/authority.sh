@@ -31,7 +31,10 @@ declare -A command=(
     [ClearFirewall]='firewall clear --vpc vpc1 --subnet public'
     [DeployWebserver]='deploy webserver --vpc vpc1 --subnet public --port 8081 --name walked'
     [StopWorkload]='deploy stop --vpc vpc1 --subnet public --name webserver'
+    [Deploy]='deploy run --vpc vpc1 --subnet public --name walked -- true'
+    [RestartWorkload]='deploy restart --vpc vpc1 --subnet public --name webserver'
     [Exec]='exec --vpc vpc1 --subnet public -- true'
+    [ExecTerminal]='exec --vpc vpc1 --subnet public --tty -- true'
     [Purge]='cleanup --all --yes'
 )
 
@@ -45,6 +48,7 @@ is 'introspection tells of all methods of the interface description' \
 results=$(timeout 300 as mallory "$walk")
 while read -r method _ result; do
     case $method in
+        GetWorkloadLog) is "mallory may not: $method, by the bus" "$result" org.freedesktop.DBus.Error.AccessDenied ;;
         List* | Get* | Check*) is "mallory may read: $method" "$result" ok ;;
         # His own VPCs, of which there are none, may go without a question.
         *) is "mallory may not: $method, by the bus" "$result" org.freedesktop.DBus.Error.AccessDenied ;;
@@ -84,7 +88,7 @@ like 'the journal tells of a refusal' "$(journalctl -q --no-pager _COMM=vpcd -o 
 
 # Bob has rights, but not to what is alice's.
 for method in DeleteVpc AddSubnet DeleteSubnet EnableNat DisableNat DeletePeering ApplyFirewall ClearFirewall \
-    DeployWebserver StopWorkload Exec Purge; do
+    DeployWebserver Deploy RestartWorkload StopWorkload Exec ExecTerminal Purge; do
     # shellcheck disable=SC2086
     refuse "bob may not: vpcctl ${command[$method]%% -*}" 4 'authori' bob vpcctl ${command[$method]}
 done

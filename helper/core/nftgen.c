@@ -10,7 +10,7 @@
     for (size_t _s = 0; _s < (vpc)->n_subnets; _s++)                                                                   \
         for (const Subnet *subnet = (vpc)->subnets[_s]; subnet; subnet = NULL)
 
-/* --- a router: tables, empty sets and the rules, which are the same for every VPC but for two names --- */
+/* --- a router: tables, empty sets and chains, and the rules, which are the same for every VPC but for two names --- */
 
 static void add_base(Text *text, const Vpc *vpc) {
     Address host = uplink_address(vpc, 0);
@@ -39,6 +39,11 @@ static void add_base(Text *text, const Vpc *vpc) {
                    "\tmap egress4 {\n\t\ttype ipv4_addr : verdict\n\t\tflags interval\n\t}\n\n"
                    "\tmap ingress4 {\n\t\ttype ipv4_addr : verdict\n\t\tflags interval\n\t}\n\n"
                    "\tchain to_subnet {\n\t\tip daddr vmap @ingress4\n\t\taccept\n\t}\n\n");
+    /* In the table's own block: nft makes the elements of a map together with the map, wherever they stand, and by then
+     * the chains that they lead to have to be there. */
+    FOREACH_SUBNET(vpc, subnet)
+        for (int direction = 0; subnet->firewall && direction < _DIRECTION_MAX; direction++)
+            text_add(text, "\tchain %s_%u {\n\t}\n\n", direction_name((Direction)direction), subnet->id);
     /* The sender's policy first, then where it goes: to another subnet, a peer, or out. */
     text_add(text, "\tchain from_subnet {\n"
                    "\t\tip saddr vmap @egress4\n"
@@ -240,14 +245,15 @@ static void add_chains(Text *text, const char *verb, const Subnet *subnet) {
         text_add(text, "%s chain inet " NFT_TABLE " %s_%u\n", verb, direction_name((Direction)direction), subnet->id);
 }
 
-/* Chains of policies that are new or differ. */
+/* Chains of policies that are new or differ. From nothing, they are in the base and empty. */
 static void add_policies(Text *text, const View *from, const View *to) {
     FOREACH_SUBNET(to->vpc, subnet) {
         const Subnet *old = from->vpc ? vpc_subnet(from->vpc, subnet->name) : NULL;
 
         if (!subnet->firewall || (old && firewall_equal(old->firewall, subnet->firewall)))
             continue;
-        add_chains(text, old && old->firewall ? "flush" : "add", subnet);
+        if (from->vpc)
+            add_chains(text, old && old->firewall ? "flush" : "add", subnet);
         add_policy(text, subnet);
     }
 }

@@ -436,9 +436,10 @@ int authz_check(Authz *authz, sd_bus_message *call, uid_t uid, unsigned permissi
     if (uid == 0)
         r = check_decide(check, ERROR_NONE, NULL);
     else {
-        r = check_watch(check, call);
+        /* Asked first, since watching waits for a word of the bus, which polkit needs its time for anyway. */
+        r = check_ask(check);
         if (r >= 0)
-            r = check_ask(check);
+            r = check_watch(check, call);
     }
     if (r < 0)
         return r;

@@ -362,8 +362,6 @@ static void make_vpc(Builder *builder, const Vpc *vpc) {
     add_netns(builder, vpc->name, false);
     add_settings(builder, vpc->name, router_settings, ELEMENTSOF(router_settings));
     add_rules(builder, vpc->name, nftgen_router(builder->draft, vpc, builder->reverse));
-    /* A connection that was cut must not be taken up again in the middle. The setting is there once rules track. */
-    add_sysctl(builder, vpc->name, strdup("netfilter/nf_conntrack_tcp_loose"), "0");
     add_up(builder, vpc->name, "lo");
 
     link_bridge(vpc, bridge.link);
@@ -372,6 +370,8 @@ static void make_vpc(Builder *builder, const Vpc *vpc) {
     add_sysctl(builder, vpc->name, format("ipv4/conf/%s/proxy_arp_pvlan", bridge.link), "1");
     add_sysctl(builder, vpc->name, format("ipv4/neigh/%s/proxy_delay", bridge.link), "0"); /* else up to 0.8 s */
     add_address(builder, vpc->name, bridge.link, gateway, vpc->cidr.prefix);
+    /* A connection that was cut must not be taken up again in the middle. The setting is there once rules track. */
+    add_sysctl(builder, vpc->name, strdup("netfilter/nf_conntrack_tcp_loose"), "0");
 
     /* The rules that keep the uplink from the host come before it. */
     link_uplink_host(vpc, uplink.link);
@@ -475,8 +475,9 @@ static void change_vpc(Builder *builder, const Vpc *from, const Vpc *to) {
 
     if (nat_changes && from->nat_interface)
         unmake_nat(builder, from, true);
-    cut = change_subnets(builder, from, to);
+    /* First, so that they are loaded while the rest is made: what they name need not be there yet, or any more. */
     change_rules(builder, from, to);
+    cut = change_subnets(builder, from, to);
     if (nat_changes && to->nat_interface)
         make_nat(builder, to);
     if (from->host_access != to->host_access)

@@ -221,8 +221,8 @@ static int finish_rules(Kernel *kernel, char **why) {
     return r == -EPIPE ? say(why, "the process that loads nft rules died or hung", r) : r;
 }
 
-/* Whether the step may be done while rules are being loaded: it makes something inside one namespace and no way from there
- * to anywhere else, so that nothing passes before the rules are there. */
+/* Whether the step may be done while rules are being loaded: it makes something that nothing passes through before a later
+ * step, which waits. What goes, what is the host's and what joins a bridge waits. */
 static bool goes_beside_rules(const Step *step) {
     if (!step->netns || step->remove)
         return false;
@@ -233,6 +233,8 @@ static bool goes_beside_rules(const Step *step) {
         case STEP_ADDRESS:
         case STEP_ROUTE:
             return true;
+        case STEP_VETH:
+            return step->peer_netns != NULL;
         case STEP_SYSCTL: /* those of netfilter are there when the rules are */
             return strncmp(step->key, "netfilter/", 10) != 0;
         default:

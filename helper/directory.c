@@ -61,9 +61,7 @@ int directory_path(int fd, char **ret) {
         if (look(there, &named) < 0 || named.stx_dev_major != opened.stx_dev_major ||
                 named.stx_dev_minor != opened.stx_dev_minor || named.stx_ino != opened.stx_ino)
             return ends_with(path, DELETED) ? -ENOENT : -ESTALE;
-    } else if (ends_with(path, DELETED))
-        return -ENOENT;
-    else if (errno == ENOENT || errno == ENOTDIR)
+    } else if (errno == ENOENT || errno == ENOTDIR)
         return -ESTALE;
     if (!directory_is_valid(path))
         return -EINVAL;

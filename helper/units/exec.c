@@ -104,13 +104,12 @@ static int append_stdio(sd_bus_message *message, const Start *start) {
                 "StandardErrorFileDescriptor", "h", stdio[2]);
     /* Not TTYVHangup: what reads on our side would take the hang-up before the start for the end. The terminal is new, and
      * its session's end hangs it up. */
-    return sd_bus_message_append(message, "(sv)(sv)(sv)(sv)(sv)(sv)",
+    return sd_bus_message_append(message, "(sv)(sv)(sv)(sv)(sv)",
             "StandardInput", "s", "tty",
             "StandardOutput", "s", "tty",
             "StandardError", "s", "tty",
             "TTYPath", "s", start->terminal_path,
-            "TTYReset", "b", true,
-            "IgnoreSIGPIPE", "b", false);
+            "TTYReset", "b", true);
 }
 
 static int start_unit(Task *task, const Start *start, const char *sys) {
@@ -136,6 +135,9 @@ static int start_unit(Task *task, const Start *start, const char *sys) {
         r = sd_bus_message_append(message, "(sv)", "WorkingDirectory", "s", exec->directory ? exec->directory : home);
     if (r >= 0)
         r = unit_append_strings(message, "Environment", exec->environment);
+    if (r >= 0) /* what systemd adds of its own */
+        r = sd_bus_message_append(message, "(sv)", "UnsetEnvironment", "as", 3, "INVOCATION_ID", "JOURNAL_STREAM",
+                "SYSTEMD_EXEC_PID");
     if (r >= 0) /* the job fails when the program cannot be executed */
         r = sd_bus_message_append(message, "(sv)", "Type", "s", "exec");
     if (r >= 0)

@@ -214,8 +214,9 @@ int unit_begin(Units *units, const UnitBasics *basics, sd_bus_message **ret) {
     if (r >= 0)
         r = basics->as ? append_user(message, basics->as) : append_root(message);
     if (r >= 0)
-        r = sd_bus_message_append(message, "(sv)(sv)(sv)(sv)(sv)",
+        r = sd_bus_message_append(message, "(sv)(sv)(sv)(sv)(sv)(sv)",
                 "NoNewPrivileges", "b", true,
+                "IgnoreSIGPIPE", "b", false, /* as in a shell */
                 "RestrictSUIDSGID", "b", true,
                 "KeyringMode", "s", "private",
                 "UMask", "u", UINT32_C(0022),

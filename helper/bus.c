@@ -21,7 +21,8 @@ typedef struct Call {
     unsigned permissions; /* that were asked for */
     char *object;         /* for log and signal */
     uid_t uid;
-    uid_t owner; /* of the VPC, or (uid_t)-1 */
+    uid_t owner;          /* of the VPC, or (uid_t)-1 */
+    uint64_t made[2];     /* when the VPCs that it names were made, 0 for one that is not there */
     struct Call *next;
 } Call;
 
@@ -64,6 +65,18 @@ static uid_t owner_of(const Bus *bus, const Request *request) {
     if (request->vpc || request->name)
         vpc = model_vpc(engine_model(bus->engine), request->vpc ? request->vpc : request->name);
     return vpc ? vpc->owner : (uid_t)-1;
+}
+
+static uint64_t made(const Bus *bus, const char *name) {
+    const Vpc *vpc = name ? model_vpc(engine_model(bus->engine), name) : NULL;
+
+    return vpc ? vpc->created : 0;
+}
+
+/* The VPCs that a call is about, as of now. A name can be given up and taken again. */
+static void note_vpcs(const Bus *bus, const Request *request, uint64_t ret[static 2]) {
+    ret[0] = made(bus, request->vpc ? request->vpc : request->name);
+    ret[1] = made(bus, request->other_vpc);
 }
 
 static void call_free(Call *call) {
@@ -138,11 +151,31 @@ static int make_reply(Bus *bus, sd_bus_message *message, const Op *op, const Req
     return r < 0 ? r : op->read(&context, request, *ret, failure);
 }
 
+/* A person may have thought for minutes, and the queue may have been long: what was allowed has to be what is needed now,
+ * for the same VPCs. */
+static int still_allowed(void *data, const Request *request, Failure *failure) {
+    const Call *call = data;
+    uint64_t now[ELEMENTSOF(call->made)];
+
+    note_vpcs(call->bus, request, now);
+    for (size_t i = 0; i < ELEMENTSOF(now); i++) {
+        if (call->made[i] && !now[i])
+            return 0; /* gone: the operation says so itself */
+        if (call->made[i] && call->made[i] != now[i])
+            return failure_set(failure, ERROR_CHANGED, "while authorization was asked for, the VPC was deleted and another "
+                    "one of its name made");
+    }
+    if (call->op->permissions(engine_model(call->bus->engine), request) & ~call->permissions)
+        return failure_set(failure, ERROR_CHANGED, "the VPC changed hands while authorization was asked for");
+    return 0;
+}
+
 static void read_authorized(Call *call) {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
     _cleanup_failure_ Failure failure = { 0 };
 
-    if (make_reply(call->bus, call->message, call->op, call->request, &failure, &reply) < 0) {
+    if (still_allowed(call, call->request, &failure) < 0 ||
+            make_reply(call->bus, call->message, call->op, call->request, &failure, &reply) < 0) {
         fail_call(call, failure.code != ERROR_NONE ? failure.code : ERROR_FAILED, failure.message);
         return;
     }
@@ -158,18 +191,13 @@ static void authorized(void *data, ErrorCode verdict, const char *message) {
         fail_call(call, verdict, message);
         return;
     }
-    /* A person may have thought for minutes: what was allowed has to be what is needed now. */
-    if (call->op->permissions(engine_model(call->bus->engine), request) & ~call->permissions) {
-        fail_call(call, ERROR_CHANGED, "the VPC changed hands while authorization was asked for");
-        return;
-    }
     if (call->op->kind == OP_READ) {
         read_authorized(call);
         return;
     }
     call->owner = owner_of(call->bus, request);
     call->request = NULL;
-    if (engine_submit(call->bus->engine, call->op, request, engine_done, call) < 0) {
+    if (engine_submit(call->bus->engine, call->op, request, still_allowed, engine_done, call) < 0) {
         request_free(request);
         fail_call(call, ERROR_FAILED, "out of memory");
     }
@@ -260,6 +288,7 @@ static int begin_call(Bus *bus, sd_bus_message *message, const Op *op, Request *
         return -ENOMEM;
     *call = (Call){ .bus = bus, .op = op, .uid = request->uid, .owner = owner_of(bus, request), .next = bus->calls };
     call->verb = request->as_root ? EXEC_AS_ROOT : op->verb;
+    note_vpcs(bus, request, call->made);
     call->object = op_object(op, request);
     r = call->object && arguments ? check_limits(bus, call, failure) : -ENOMEM;
     if (r >= 0 && op->kind == OP_CHECK)

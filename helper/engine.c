@@ -13,6 +13,7 @@ typedef struct Task {
     Engine *engine;
     const Op *op;
     Request *request;
+    EngineAllowed allowed;
     EngineDone done;
     void *data;
     Draft draft;
@@ -351,6 +352,10 @@ static void start_next(Engine *engine) {
     if (!task || engine->running)
         return;
     engine->running = true;
+    if (task->allowed(task->data, task->request, &task->failure) < 0) {
+        finish(task);
+        return;
+    }
     if (task->op->kind == OP_EXEC || task->op->kind == OP_RESTART) {
         task->op->kind == OP_EXEC ? start_exec(task) : restart(task);
         return;
@@ -367,12 +372,13 @@ static void start_next(Engine *engine) {
     apply(task);
 }
 
-int engine_submit(Engine *engine, const Op *op, Request *request, EngineDone done, void *data) {
+int engine_submit(
+        Engine *engine, const Op *op, Request *request, EngineAllowed allowed, EngineDone done, void *data) {
     Task *task = calloc(1, sizeof(Task));
 
     if (!task)
         return -ENOMEM;
-    *task = (Task){ .engine = engine, .op = op, .request = request, .done = done, .data = data,
+    *task = (Task){ .engine = engine, .op = op, .request = request, .allowed = allowed, .done = done, .data = data,
         .terminal = -1 };
     if (engine->last)
         engine->last->next = task;

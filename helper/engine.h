@@ -43,8 +43,13 @@ typedef struct EngineResult {
 
 typedef void (*EngineDone)(void *data, const EngineResult *result);
 
+/* Whether what was authorized may still be done, asked when its turn has come: what was before it in the queue may have
+ * changed whose it is. */
+typedef int (*EngineAllowed)(void *data, const Request *request, Failure *failure);
+
 /* Queues an authorized request, which is taken over on success; `done` is called exactly once, maybe before this returns. */
-int engine_submit(Engine *engine, const Op *op, Request *request, EngineDone done, void *data);
+int engine_submit(
+        Engine *engine, const Op *op, Request *request, EngineAllowed allowed, EngineDone done, void *data);
 
 /* How many requests are not done. */
 unsigned engine_pending(const Engine *engine);

@@ -370,7 +370,7 @@ static int read_workload(struct json_object *json, Workload **ret) {
     if (r == 0)
         r = read_groups(json, workload);
     if (r == 0)
-        r = get_number(json, "created", 0, INT64_MAX, &workload->created);
+        r = get_number(json, "created", 0, NUMBER_MAX, &workload->created);
     if (r < 0)
         return r;
     workload->kind = (WorkloadKind)kind;

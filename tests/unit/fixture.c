@@ -87,6 +87,7 @@ void add_subnet(Model *model, const char *vpc, const char *name, const char *blo
 Model *model_rich(void) {
     Model *model = model_new();
     gid_t groups[] = { 1000, 27, 4294967294 };
+    char *argv[] = { "/usr/bin/program", "", "--flag=\"\xc3\xa4\"\n", NULL }, *environment[] = { "TERM=xterm", NULL };
 
     add_vpc(model, "vpc1", "10.0.0.0/16");
     add_vpc(model, "vpc2", "172.16.0.0/12");
@@ -119,7 +120,11 @@ Model *model_rich(void) {
             REQUEST(.vpc = "vpc1", .subnet = "public", .name = "webserver", .port = 8080, .groups = groups,
                     .n_groups = ELEMENTSOF(groups)));
     accept_change(model, change_deploy_webserver,
-            REQUEST(.uid = BOB, .vpc = "vpc1", .subnet = "public", .name = "another", .port = 65535));
+            REQUEST(.uid = BOB, .vpc = "vpc1", .subnet = "public", .name = "another", .port = 65535,
+                    .directory = "/home/bob/www"));
+    accept_change(model, change_deploy,
+            REQUEST(.vpc = "vpc1", .subnet = "private", .name = "db", .argv = argv, .environment = environment,
+                    .directory = "/", .restart = RESTART_ALWAYS));
     return model;
 }
 
@@ -141,9 +146,21 @@ static bool policy_equal(const Firewall *a, const Firewall *b) {
     return equal;
 }
 
+static bool texts_equal(char *const *a, char *const *b) {
+    if (!a || !b)
+        return a == b;
+    while (*a && *b && streq(*a, *b)) {
+        a++;
+        b++;
+    }
+    return !*a && !*b;
+}
+
 static bool workload_equal(const Workload *a, const Workload *b) {
     bool equal = streq(a->name, b->name) && a->kind == b->kind && a->port == b->port && a->uid == b->uid &&
-            a->gid == b->gid && a->n_groups == b->n_groups;
+            a->gid == b->gid && a->n_groups == b->n_groups && a->created == b->created && a->restart == b->restart &&
+            streq_null(a->directory, b->directory) && texts_equal(a->argv, b->argv) &&
+            texts_equal(a->environment, b->environment);
 
     for (size_t i = 0; equal && i < a->n_groups; i++)
         equal = a->groups[i] == b->groups[i];

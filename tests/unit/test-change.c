@@ -576,6 +576,33 @@ static void test_workloads(void) {
     accept_change(model, DEPLOY(.vpc = "a", .subnet = "s", .name = "w", .port = 80));
 }
 
+static void test_programs(void) {
+    _cleanup_(model_free_pointer) Model *model = model_new();
+    char *argv[] = { "sleep", "1", NULL }, *environment[] = { "LANG=C", NULL };
+    const Workload *workload;
+
+    add_vpc(model, "a", "10.0.0.0/16");
+    add_subnet(model, "a", "s", "10.0.1.0/24", SUBNET_PUBLIC);
+    accept_change(model, change_deploy,
+            REQUEST(.vpc = "a", .subnet = "s", .name = "p", .argv = argv, .environment = environment, .directory = "/srv",
+                    .restart = RESTART_ALWAYS));
+    workload = endpoint_workload(first_endpoint(model, "a", "s"), "p");
+    g_assert_cmpint(workload->kind, ==, WORKLOAD_PROGRAM);
+    g_assert_cmpint(workload->restart, ==, RESTART_ALWAYS);
+    g_assert_cmpuint(workload->port, ==, 0);
+    g_assert_cmpuint(workload->created, ==, NOW);
+    g_assert_true(workload->argv != argv && workload->argv[0] != argv[0]);
+    g_assert_cmpstr(workload->argv[1], ==, "1");
+    g_assert_null(workload->argv[2]);
+    g_assert_cmpstr(workload->environment[0], ==, "LANG=C");
+    g_assert_cmpstr(workload->directory, ==, "/srv");
+    refuse_change(model, change_deploy, REQUEST(.vpc = "a", .subnet = "s", .name = "p", .argv = argv), ERROR_EXISTS,
+            "workload 'p': subnet 's' of VPC 'a' has one of that name; stop it first or give another --name");
+    /* They have no port, so they are in nobody's way. */
+    accept_change(model, change_deploy, REQUEST(.vpc = "a", .subnet = "s", .name = "q", .argv = argv));
+    accept_change(model, DEPLOY(.vpc = "a", .subnet = "s", .name = "w", .port = 80));
+}
+
 /* --- looking --- */
 
 static void test_find(void) {
@@ -634,6 +661,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/change/peering-limit", test_peering_limit);
     g_test_add_func("/change/firewall", test_firewall);
     g_test_add_func("/change/workloads", test_workloads);
+    g_test_add_func("/change/programs", test_programs);
     g_test_add_func("/change/find", test_find);
     g_test_add_func("/change/request", test_request);
     return g_test_run();

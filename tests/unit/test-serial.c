@@ -211,6 +211,8 @@ static const char *const odd[] = { "null", "true", "false", "0", "-1", "1.0", "4
     "\"a/b\"", "\"a\\u0000b\"", "\"10.0.0.0/16\"", "\"fd00::/64\"", "\"fd00::1\"", "\"0.0.0.0/0\"", "[]", "[null]", "[[]]",
     "{}", "[{}]", "\"abcdefghijklmnopqrstuvwxyz012345\"" };
 
+static const char *const optional[] = { "firewall", "nat-interface", "directory", "environment", NULL };
+
 static unsigned tried;
 
 /* Puts each odd value in the place of each value of the tree, and takes each away. */
@@ -233,7 +235,7 @@ static void try_tree(struct json_object *root, struct json_object *node, const c
                 assert_refused_or_meant(root, here);
             }
             json_object_object_del(node, key);
-            if (!streq(key, "firewall") && !streq(key, "nat-interface"))
+            if (!g_strv_contains(optional, key))
                 g_assert_cmpint(parse_vpc(root, &vpc), ==, -EBADMSG);
             assert_refused_or_meant(root, here);
             json_object_object_add(node, key, was);
@@ -308,6 +310,17 @@ static void test_unfit(void) {
     assert_body_refused("/subnets/2/endpoints/0/workloads/0/port", "0");
     assert_body_refused("/subnets/2/endpoints/0/workloads/0/port", "65536");
     assert_body_refused("/subnets/2/endpoints/0/workloads/0/uid", "4294967295");
+    assert_body_refused("/subnets/2/endpoints/0/workloads/0/created", "9223372036854775807");
+    assert_body_refused("/subnets/2/endpoints/0/workloads/0/restart", "\"sometimes\"");
+    assert_body_refused("/subnets/2/endpoints/0/workloads/0/kind", "\"program\""); /* which has no port, but a command */
+    assert_body_refused("/subnets/2/endpoints/0/workloads/0/directory", "\"www\"");
+    assert_body_refused("/subnets/1/endpoints/0/workloads/0/kind", "\"webserver\"");
+    assert_body_refused("/subnets/1/endpoints/0/workloads/0/port", "80");
+    assert_body_refused("/subnets/1/endpoints/0/workloads/0/argv", "[]");
+    assert_body_refused("/subnets/1/endpoints/0/workloads/0/argv", "[\"\"]");
+    assert_body_refused("/subnets/1/endpoints/0/workloads/0/argv", "[\"a\\u0000b\"]");
+    assert_body_refused("/subnets/1/endpoints/0/workloads/0/environment", "[\"1ST=x\"]");
+    assert_body_refused("/subnets/1/endpoints/0/workloads/0/environment", "[\"TERM\"]");
     assert_body_refused("/subnets/2/firewall/rules/0/first", "8081"); /* above its last */
     assert_body_refused("/subnets/2/firewall/rules/0/first", "0");    /* half a range */
     assert_body_refused("/subnets/2/firewall/rules/0/protocol", "\"icmp\""); /* which has no ports */

@@ -211,7 +211,7 @@ static void accepted(Walk *walk, Model *model, World *world, Draft *draft) {
 }
 
 static void walk_round(uint32_t seed) {
-    Walk walk = { .rand = g_rand_new_with_seed(seed) };
+    Walk walk = { .draw = walk_draw_random, .rand = g_rand_new_with_seed(seed) };
     _cleanup_(model_free_pointer) Model *model = model_new();
     g_autoptr(World) world = world_new();
 
@@ -258,7 +258,7 @@ static void write_text(const char *directory, unsigned n, const char *what, cons
 
 /* Of each change of rules of one VPC: the rules before, the change, the rules after. */
 static int write_walk(const char *directory, unsigned wanted) {
-    Walk walk = { .rand = g_rand_new_with_seed(1) };
+    Walk walk = { .draw = walk_draw_random, .rand = g_rand_new_with_seed(1) };
     _cleanup_(model_free_pointer) Model *model = model_new();
     unsigned n = 0;
 

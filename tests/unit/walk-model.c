@@ -1,8 +1,36 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "walk-model.h"
 
-static unsigned below(Walk *walk, unsigned n) {
+unsigned walk_draw_random(Walk *walk, unsigned n) {
     return (unsigned)g_rand_int_range(walk->rand, 0, (gint32)n);
+}
+
+unsigned walk_draw_bytes(Walk *walk, unsigned n) {
+    unsigned value = 0;
+
+    for (unsigned range = 1; range < n && walk->n_bytes > 0; range *= 256) {
+        value = value * 256 + *walk->bytes++;
+        walk->n_bytes--;
+    }
+    return value % n;
+}
+
+static unsigned below(Walk *walk, unsigned n) {
+    return walk->draw(walk, n);
+}
+
+/* Mostly one of a list, and sometimes any other inside 10.0.0.0/8. */
+static Cidr block(Walk *walk, const char *const *blocks, size_t n) {
+    Cidr made = cidr("10.0.0.0/8"), result;
+    char text[CIDR_TEXT_MAX];
+
+    if (below(walk, 8))
+        return cidr(blocks[below(walk, (unsigned)n)]);
+    for (size_t i = 1; i < 4; i++)
+        made.address.bytes[i] = (uint8_t)below(walk, 256);
+    made.prefix = 8 + below(walk, 25);
+    (void)cidr_parse(cidr_format(&made, text), &result); /* which clears what is beyond the prefix */
+    return result;
 }
 
 #define PICK(walk, array) ((array)[below((walk), ELEMENTSOF(array))])
@@ -12,6 +40,10 @@ static char vpc_names[][32] = { "a", "b", "a-b", "c", "engineering-platform", "z
 static char subnet_names[][32] = { "a", "b", "b-c", "c", "a-subnet-of-the-longest-name-00", "web" };
 static char interfaces[][16] = { "eth0", "eth1", "wlp0s20f3.100" };
 static char workloads[][32] = { "webserver", "w" };
+
+static char workload_directory[] = "/srv";
+static char *commands[][3] = { { "true" }, { "/bin/sh", "-c" } };
+static char *environments[][2] = { { "TERM=xterm" }, { "LANG=C" } };
 
 static const char *const vpc_blocks[] = { "10.0.0.0/16", "10.0.0.0/8", "10.1.0.0/16", "172.16.0.0/12", "192.168.0.0/28",
     "192.168.0.0/24" };
@@ -41,7 +73,7 @@ Change walk_next(Walk *walk, Facts *facts) {
         change_add_subnet, change_add_subnet, change_add_subnet, change_enable_nat, change_enable_nat, change_disable_nat,
         change_create_peering, change_create_peering, change_create_peering, change_accept_peering, change_accept_peering,
         change_delete_peering, change_apply_firewall, change_apply_firewall, change_clear_firewall,
-        change_deploy_webserver, change_deploy_webserver, change_stop_workload, change_delete_subnet, change_delete_vpc };
+        change_deploy_webserver, change_deploy, change_stop_workload, change_delete_subnet, change_delete_vpc };
     Change change = below(walk, 200) == 0 ? change_purge : PICK(walk, changes);
     Request *request = &walk->request;
 
@@ -56,11 +88,18 @@ Change walk_next(Walk *walk, Facts *facts) {
     random_firewall(walk);
     if (change == change_create_vpc || change == change_delete_vpc) {
         request->name = PICK(walk, vpc_names);
-        request->cidr = cidr(PICK(walk, vpc_blocks));
+        request->cidr = block(walk, vpc_blocks, ELEMENTSOF(vpc_blocks));
     } else if (change == change_add_subnet) {
         request->name = PICK(walk, subnet_names);
-        request->cidr = cidr(PICK(walk, subnet_blocks));
+        request->cidr = block(walk, subnet_blocks, ELEMENTSOF(subnet_blocks));
     } else
         request->name = PICK(walk, workloads);
+    if (change == change_deploy) {
+        request->argv = PICK(walk, commands);
+        request->environment = below(walk, 2) ? PICK(walk, environments) : NULL;
+        request->directory = below(walk, 2) ? workload_directory : NULL;
+        request->restart = (Restart)below(walk, _RESTART_MAX);
+        request->port = 0;
+    }
     return change;
 }

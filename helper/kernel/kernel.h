@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /* The kernel as the engine sees it: carry out a plan, and look at what is there. One object per process; it owns every
- * netlink socket and namespace descriptor. Blocking; a plan takes milliseconds. */
+ * netlink socket and namespace descriptor, and the process that loads rules. Blocking; a plan takes milliseconds. */
 
 #include "core/plan.h"
 #include "errors.h"

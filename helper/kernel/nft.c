@@ -23,6 +23,9 @@
 #define LINGER_MILLISECONDS 100
 #define CONTEXTS_MAX 64
 
+/* What a worker that has nothing to do may have in memory. */
+#define HEAP_KEPT (8 << 20)
+
 /* After so many texts a worker is replaced, whatever libnftables may have kept of them. */
 #define REQUESTS_MAX 1000
 
@@ -194,6 +197,8 @@ static bool wait_for_request(Contexts *contexts, int socket) {
         if (r < 0 && errno != EINTR)
             return false;
         contexts_close(contexts, milliseconds() - LINGER_MILLISECONDS);
+        if (contexts->n == 0 && mallinfo2().arena > HEAP_KEPT)
+            malloc_trim(0);
     }
 }
 
@@ -244,8 +249,8 @@ static _Noreturn void worker_main(pid_t parent, int socket, int host_netns) {
     if (home < 0)
         _exit(1);
     /* libnftables takes half a megabyte for each table that it looks at; a kept heap saves its pages being made anew. */
-    mallopt(M_MMAP_THRESHOLD, 8 << 20);
-    mallopt(M_TRIM_THRESHOLD, 8 << 20);
+    mallopt(M_MMAP_THRESHOLD, HEAP_KEPT);
+    mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
     Contexts contexts = {};
     while (wait_for_request(&contexts, socket) && serve_one(&contexts, socket, home) == 0)
         ;

@@ -125,41 +125,71 @@ static int finish_peer(Kernel *kernel, Netns *netns, const char *link, char **wh
     return say(why, netlink_why(route), r);
 }
 
-static int apply_veth(Kernel *kernel, const Step *step, ApplyMode mode, char **why) {
-    if (step->remove)
-        return remove_veth(kernel, step, why);
+/* A veth pair, the end that is made first before the other. */
+typedef struct Pair {
+    Netns *netns[2];
+    const char *link[2];
+    const Mac *mac[2];
+} Pair;
 
+static int find_pair(Kernel *kernel, const Step *step, Pair *ret, char **why) {
     /* The end that is made first has our mark at once, and the one in the host's namespace needs that most. */
     bool swap = !step->peer_netns;
-    const char *first_link = swap ? step->peer_link : step->link, *second_link = swap ? step->link : step->peer_link;
-    const Mac *first_mac = swap ? &step->peer_mac : &step->mac, *second_mac = swap ? &step->mac : &step->peer_mac;
-    Netns *first, *second;
-    Netlink *route;
-    int r = find_netns(kernel, swap ? step->peer_netns : step->netns, &first, why);
-    if (r >= 0)
-        r = find_netns(kernel, swap ? step->netns : step->peer_netns, &second, why);
-    if (r >= 0)
-        r = netns_route(&kernel->pool, first, &route);
-    if (r < 0)
-        return r;
-    r = netlink_add_veth(route, first_link, first_mac, second->fd, second_link, second_mac);
-    bool there = r == -EEXIST && mode == APPLY_CONVERGE && second->name;
-    if (r < 0 && !there)
-        return say(why, netlink_why(route), r);
-    r = finish_peer(kernel, second, second_link, why);
-    if (r != -ENODEV || !there)
-        return r;
+    ret->link[swap] = step->link;
+    ret->mac[swap] = &step->mac;
+    ret->link[!swap] = step->peer_link;
+    ret->mac[!swap] = &step->peer_mac;
+    int r = find_netns(kernel, step->netns, &ret->netns[swap], why);
+    return r < 0 ? r : find_netns(kernel, step->peer_netns, &ret->netns[!swap], why);
+}
 
-    /* One that was there, but its other end is in a namespace that is being taken apart or lost its name. */
-    free(TAKE_PTR(*why));
-    r = delete_link(kernel, first->name, first_link, why);
-    forget_links(kernel);
-    if (r < 0 && r != -ENODEV)
-        return r;
-    r = netlink_add_veth(route, first_link, first_mac, second->fd, second_link, second_mac);
+static int add_pair(Kernel *kernel, const Pair *pair, char **why) {
+    Netlink *route;
+    int r = netns_route(&kernel->pool, pair->netns[0], &route);
     if (r < 0)
-        return say(why, netlink_why(route), r);
-    return finish_peer(kernel, second, second_link, why);
+        return r;
+    r = netlink_add_veth(route, pair->link[0], pair->mac[0], pair->netns[1]->fd, pair->link[1], pair->mac[1]);
+    return r < 0 ? say(why, netlink_why(route), r) : finish_peer(kernel, pair->netns[1], pair->link[1], why);
+}
+
+/* Whether both ends are there and each other's. One may be there whose other end is in a namespace that is being taken
+ * apart or lost its name. */
+static int pair_is_whole(Kernel *kernel, const Pair *pair) {
+    Link links[2];
+    for (int i = 0; i < 2; i++) {
+        Netlink *route;
+        int r = netns_route(&kernel->pool, pair->netns[i], &route);
+        if (r >= 0)
+            r = netlink_link(route, pair->link[i], &links[i]);
+        if (r < 0)
+            return r == -ENODEV ? 0 : r;
+    }
+    return links[0].other == links[1].index && links[1].other == links[0].index;
+}
+
+static int apply_veth(Kernel *kernel, const Step *step, ApplyMode mode, char **why) {
+    Pair pair;
+    if (step->remove)
+        return remove_veth(kernel, step, why);
+    int r = find_pair(kernel, step, &pair, why);
+    if (r < 0)
+        return r;
+    r = add_pair(kernel, &pair, why);
+    if (r != -EEXIST || mode != APPLY_CONVERGE || !pair.netns[1]->name)
+        return r;
+    free(TAKE_PTR(*why));
+    r = pair_is_whole(kernel, &pair);
+    if (r != 0)
+        return r < 0 ? r : finish_peer(kernel, pair.netns[1], pair.link[1], why);
+
+    for (int i = 0; i < 2; i++) {
+        r = delete_link(kernel, pair.netns[i]->name, pair.link[i], why);
+        forget_links(kernel);
+        if (r < 0 && r != -ENODEV && r != -ENOENT)
+            return r;
+        free(TAKE_PTR(*why));
+    }
+    return add_pair(kernel, &pair, why);
 }
 
 static int apply_port(Kernel *kernel, const Step *step, char **why) {
@@ -282,8 +312,7 @@ static bool is_so_already(const Step *step, int r) {
     return r == -EEXIST;
 }
 
-/* What the step is about, in words. NULL without memory. */
-static char *describe(const Step *step) {
+char *step_describe(const Step *step) {
     char cidr[CIDR_TEXT_MAX], address[ADDRESS_TEXT_MAX];
     bool direct = step->gateway.family == AF_UNSPEC;
     char *text = NULL;
@@ -345,7 +374,7 @@ static const char *verb_of(const Step *step) {
 }
 
 static int report(const Step *step, int r, const char *why, Failure *failure) {
-    _cleanup_free_ char *object = describe(step);
+    _cleanup_free_ char *object = step_describe(step);
     const char *name = object ? object : step_kind_name(step->kind);
     if (r == -EEXIST && !step->remove)
         return failure_set(failure, ERROR_CONFLICT, "cannot make %s: it exists already", name);

@@ -207,8 +207,10 @@ static int visit_link(const struct nlmsghdr *header, void *data) {
         return 0;
     const struct ifinfomsg *info = nlmsg_data(header);
     const struct nlattr *alias = nlmsg_find_attr((struct nlmsghdr *)(uintptr_t)header, sizeof(*info), IFLA_IFALIAS);
+    const struct nlattr *other = nlmsg_find_attr((struct nlmsghdr *)(uintptr_t)header, sizeof(*info), IFLA_LINK);
     *link = (Link){
         .index = info->ifi_index, .flags = info->ifi_flags, .ours = alias && nla_strcmp(alias, LINK_ALIAS) == 0,
+        .other = other ? (int)nla_get_u32(other) : 0,
     };
     return 0;
 }
@@ -320,8 +322,8 @@ int netlink_delete_link(Netlink *netlink, int index) {
     return message ? send_one(netlink, message, 0) : -ENOMEM;
 }
 
-/* Sets IFF_UP, and with alias also that. */
-static int set_flags(Netlink *netlink, const char *name, bool up, const char *alias) {
+/* Sets IFF_UP, and with alias or mac also those. */
+static int set_link(Netlink *netlink, const char *name, bool up, const char *alias, const Mac *mac) {
     struct ifinfomsg info = { .ifi_flags = up ? IFF_UP : 0, .ifi_change = IFF_UP };
     _cleanup_message_ struct nl_msg *message = link_message(RTM_SETLINK, 0, &info);
     if (!message)
@@ -329,15 +331,21 @@ static int set_flags(Netlink *netlink, const char *name, bool up, const char *al
     int bad = nla_put_string(message, IFLA_IFNAME, name);
     if (alias)
         bad |= nla_put_string(message, IFLA_IFALIAS, alias);
+    if (mac)
+        bad |= nla_put(message, IFLA_ADDRESS, sizeof(mac->bytes), mac->bytes);
     return send_one(netlink, message, bad);
 }
 
 int netlink_set_up(Netlink *netlink, const char *name, bool up) {
-    return set_flags(netlink, name, up, NULL);
+    return set_link(netlink, name, up, NULL, NULL);
 }
 
 int netlink_finish_peer(Netlink *netlink, const char *name) {
-    return set_flags(netlink, name, true, LINK_ALIAS);
+    return set_link(netlink, name, true, LINK_ALIAS, NULL);
+}
+
+int netlink_mend_link(Netlink *netlink, const char *name, const Mac *mac) {
+    return set_link(netlink, name, true, LINK_ALIAS, mac);
 }
 
 int netlink_set_port(Netlink *netlink, const char *name, const char *bridge) {

@@ -16,6 +16,7 @@ typedef struct Link {
     int index;
     unsigned flags; /* IFF_ */
     bool ours;      /* has our alias */
+    int other;      /* of a veth, the index of its other end, in that one's namespace */
 } Link;
 
 /* A socket in the process's namespace of the moment. */
@@ -50,6 +51,8 @@ int netlink_finish_peer(Netlink *netlink, const char *name);
 /* -ENODEV when there is none. Takes its time, see removal.h. */
 int netlink_delete_link(Netlink *netlink, int index);
 int netlink_set_up(Netlink *netlink, const char *name, bool up);
+/* A link that is there gets our mark and the MAC, and is brought up. */
+int netlink_mend_link(Netlink *netlink, const char *name, const Mac *mac);
 /* Makes an isolated port of the bridge, or with NULL a port of none. */
 int netlink_set_port(Netlink *netlink, const char *name, const char *bridge);
 

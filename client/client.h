@@ -155,3 +155,5 @@ int exec_run(Context *context);
 int log_show(Context *context);
 int monitor(Context *context);
 int cleanup(Context *context);
+int check(Context *context);
+int repair(Context *context);

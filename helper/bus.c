@@ -135,6 +135,13 @@ static void engine_done(void *data, const EngineResult *result) {
         call_free(call);
         return;
     }
+    if (call->op->kind == OP_REPAIR) {
+        if (result->repaired > 0)
+            emit_changed(call, call->object, result->generation);
+        (void)sd_bus_reply_method_return(call->message, "u", result->repaired);
+        call_free(call);
+        return;
+    }
     if (*call->object)
         emit_changed(call, call->object, result->generation);
     for (size_t i = 0; !*call->object && i < call->bus->n_deleted; i++) /* a purge names none, and is about many */
@@ -145,7 +152,7 @@ static void engine_done(void *data, const EngineResult *result) {
 
 static int make_reply(Bus *bus, sd_bus_message *message, const Op *op, const Request *request, Failure *failure,
         sd_bus_message **ret) {
-    OpContext context = { engine_model(bus->engine), bus->audit };
+    OpContext context = { engine_model(bus->engine), bus->audit, bus->engine };
     int r = sd_bus_message_new_method_return(message, ret);
 
     return r < 0 ? r : op->read(&context, request, *ret, failure);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "engine.h"
 
+#include "check.h"
 #include "core/ident.h"
 #include "core/plan.h"
 #include "core/validate.h"
@@ -21,6 +22,8 @@ typedef struct Task {
     uint64_t generation;
     Failure failure; /* why it is being undone */
     char *unit;
+    unsigned repaired;
+    char **displaced; /* namespaces that a repair made anew */
     int terminal;
     struct Task *next;
 } Task;
@@ -44,6 +47,7 @@ static void task_free(Task *task) {
     plan_clear(&task->plan);
     failure_clear(&task->failure);
     free(task->unit);
+    strings_free(task->displaced);
     close_descriptor(&task->terminal);
     free(task);
 }
@@ -71,6 +75,7 @@ static void answer(Task *task) {
         .message = task->failure.message,
         .generation = task->failure.code == ERROR_NONE ? task->generation : 0,
         .unit = task->unit,
+        .repaired = task->repaired,
         .terminal = task->terminal,
     };
 
@@ -344,6 +349,92 @@ static void restart(Task *task) {
     finish(task);
 }
 
+/* --- what is, and what should be --- */
+
+static void workload_is_back(void *data, ErrorCode code, const char *message) {
+    if (code != ERROR_NONE)
+        sd_journal_print(LOG_WARNING, "starting a program again: %s", message ? message : error_info(code)->name);
+}
+
+int engine_check(Engine *engine, const char *vpc, uid_t uid, Findings *findings, Failure *failure) {
+    return check(engine->kernel, engine->model, &(Scope){ vpc, uid }, findings, failure);
+}
+
+static bool has_string(char *const *strings, const char *wanted) {
+    for (; strings && *strings; strings++)
+        if (streq(*strings, wanted))
+            return true;
+    return false;
+}
+
+typedef int (*WorkloadVisit)(Task *task, const Vpc *vpc, const Subnet *subnet, const Endpoint *endpoint,
+        const Workload *workload);
+
+/* Those whose namespace was made anew. */
+static int each_displaced(Task *task, WorkloadVisit visit) {
+    const Model *model = task->engine->model;
+    int r = 0;
+
+    for (size_t i = 0; i < model->n_vpcs; i++)
+        for (size_t j = 0; j < model->vpcs[i]->n_subnets; j++) {
+            const Subnet *subnet = model->vpcs[i]->subnets[j];
+
+            for (size_t k = 0; k < subnet->n_endpoints; k++) {
+                const Endpoint *endpoint = subnet->endpoints[k];
+                _cleanup_free_ char *netns = netns_endpoint(model->vpcs[i], subnet, endpoint);
+
+                if (!netns)
+                    return -ENOMEM;
+                for (size_t l = 0; r >= 0 && l < endpoint->n_workloads && has_string(task->displaced, netns); l++)
+                    r = visit(task, model->vpcs[i], subnet, endpoint, endpoint->workloads[l]);
+            }
+        }
+    return r;
+}
+
+static int note_unit(Task *task, const Vpc *vpc, const Subnet *subnet, const Endpoint *endpoint,
+        const Workload *workload) {
+    char *unit = unit_workload(vpc->name, subnet->name, endpoint->name, workload->name);
+
+    if (!unit || GROW(task->plan.stop_units, task->plan.n_stop_units) < 0) {
+        free(unit);
+        return -ENOMEM;
+    }
+    task->plan.stop_units[task->plan.n_stop_units++] = unit;
+    return 0;
+}
+
+static int bring_back(Task *task, const Vpc *vpc, const Subnet *subnet, const Endpoint *endpoint,
+        const Workload *workload) {
+    return units_start_workload(task->engine->units, vpc, subnet, endpoint, workload, true, workload_is_back, NULL);
+}
+
+static void displaced_stopped(void *data, ErrorCode code, const char *message) {
+    Task *task = data;
+
+    if (code != ERROR_NONE || each_displaced(task, bring_back) < 0)
+        (void)failure_set(&task->failure, ERROR_FAILED, "the networks are mended, but programs in them could not be started "
+                "again%s%s", message ? ": " : "", message ? message : "");
+    finish(task);
+}
+
+static void repair(Task *task) {
+    Engine *engine = task->engine;
+    Scope scope = { task->request->vpc, task->request->uid };
+
+    task->generation = engine->model->generation;
+    if (check_repair(engine->kernel, engine->model, &scope, &task->repaired, &task->displaced, &task->failure) < 0)
+        (void)failure_set(&task->failure, ERROR_FAILED, "out of memory");
+    else if (task->repaired > 0)
+        sd_journal_print(LOG_NOTICE, "%u things in the kernel were not as they should be and have been mended",
+                task->repaired);
+    /* A program is in the namespace that it was started in, though that has lost its name. */
+    if (task->failure.code == ERROR_NONE && each_displaced(task, note_unit) >= 0 && task->plan.n_stop_units > 0 &&
+            units_stop(engine->units, task->plan.stop_units, task->plan.n_stop_units, displaced_stopped, task) >= 0)
+        return;
+    finish(task);
+}
+
 /* --- the queue --- */
 
 static void start_next(Engine *engine) {
@@ -356,9 +447,18 @@ static void start_next(Engine *engine) {
         finish(task);
         return;
     }
-    if (task->op->kind == OP_EXEC || task->op->kind == OP_RESTART) {
-        task->op->kind == OP_EXEC ? start_exec(task) : restart(task);
+    switch (task->op->kind) {
+    case OP_EXEC:
+        start_exec(task);
         return;
+    case OP_RESTART:
+        restart(task);
+        return;
+    case OP_REPAIR:
+        repair(task);
+        return;
+    default:
+        break;
     }
     task->draft.model = engine->model;
     task->generation = engine->model->generation + 1;
@@ -430,11 +530,6 @@ static int recover(Engine *engine) {
     return 0;
 }
 
-static void workload_is_back(void *data, ErrorCode code, const char *message) {
-    if (code != ERROR_NONE)
-        sd_journal_print(LOG_WARNING, "starting a program after a boot: %s", message ? message : error_info(code)->name);
-}
-
 /* Those that are to be kept running. Nobody waits for them: the service is there as soon as the networks are. */
 static void start_workloads(const Engine *engine) {
     for (size_t i = 0; i < engine->model->n_vpcs; i++) {
@@ -454,33 +549,15 @@ static void start_workloads(const Engine *engine) {
     }
 }
 
-/* A model with nothing in it, from which the way to ours is a plan that makes everything. */
 static int rebuild(Engine *engine) {
-    static const Model nothing;
-    _cleanup_draft_ Draft draft = { .model = &nothing };
-    _cleanup_plan_ Plan plan = { 0 };
+    static const Scope everything;
+    _cleanup_whole_ Whole whole = { 0 };
     _cleanup_failure_ Failure failure = { 0 };
-    int r = 0;
+    int r = whole_make(&whole, engine->model, &everything);
 
-    for (size_t i = 0; r == 0 && i < engine->model->n_vpcs; i++) {
-        Vpc *vpc = vpc_copy(engine->model->vpcs[i]);
-
-        r = vpc ? draft_add_vpc(&draft, vpc) : -ENOMEM;
-        if (r < 0)
-            vpc_free(vpc);
-    }
-    for (size_t i = 0; r == 0 && i < engine->model->n_peerings; i++) {
-        Peering *peering = peering_copy(engine->model->peerings[i]);
-
-        r = peering ? draft_add_peering(&draft, peering) : -ENOMEM;
-        if (r < 0)
-            peering_free(peering);
-    }
-    if (r == 0 && draft.n_vpcs > 0)
-        r = plan_make(&draft, false, &plan);
     if (r < 0)
         return r;
-    if (kernel_apply(engine->kernel, &plan, APPLY_CONVERGE, &failure) < 0)
+    if (kernel_apply(engine->kernel, &whole.plan, APPLY_CONVERGE, &failure) < 0)
         log_failure("rebuilding after a boot", &failure);
     start_workloads(engine);
     return store_set_booted(engine->store);

@@ -38,6 +38,7 @@ typedef struct EngineResult {
     const char *message;
     uint64_t generation;
     const char *unit;
+    unsigned repaired; /* things, by a repair */
     int terminal;
 } EngineResult;
 
@@ -50,6 +51,9 @@ typedef int (*EngineAllowed)(void *data, const Request *request, Failure *failur
 /* Queues an authorized request, which is taken over on success; `done` is called exactly once, maybe before this returns. */
 int engine_submit(
         Engine *engine, const Op *op, Request *request, EngineAllowed allowed, EngineDone done, void *data);
+
+/* What is not as it should be, with the VPC of that name, or without one with those of the user, and for root all. */
+int engine_check(Engine *engine, const char *vpc, uid_t uid, Findings *findings, Failure *failure);
 
 /* How many requests are not done. */
 unsigned engine_pending(const Engine *engine);

@@ -4,6 +4,7 @@
 #include "bus.h"
 #include "core/ident.h"
 #include "decode.h"
+#include "engine.h"
 #include "journal.h"
 #include "objects.h"
 
@@ -176,6 +177,22 @@ static int read_workload_log(const OpContext *context, const Request *request, s
     return append_lines(reply, lines, n);
 }
 
+static int append_finding(sd_bus_message *reply, const Finding *finding) {
+    return sd_bus_message_append(reply, "a{sv}", 5, "object", "s", finding->object, "finding", "s", finding->finding,
+            "why", "s", finding->why, "mend", "s", finding->mend, "ours", "b", (int)finding->ours);
+}
+
+static int read_check(const OpContext *context, const Request *request, sd_bus_message *reply, Failure *failure) {
+    _cleanup_findings_ Findings findings = { 0 };
+    int r = engine_check(context->engine, request->vpc, request->uid, &findings, failure);
+
+    if (r >= 0)
+        r = sd_bus_message_open_container(reply, 'a', "a{sv}");
+    for (size_t i = 0; r >= 0 && i < findings.n; i++)
+        r = append_finding(reply, &findings.items[i]);
+    return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
 /* --- what each change needs --- */
 
 /* The owner needs one thing, anybody else "manage". For a VPC that is not there this is manage-own: who may not even
@@ -245,6 +262,18 @@ static unsigned needs_log(const Model *model, const Request *request) {
     return request->uid == 0 || request->uid == vpc->owner || request->uid == workload->uid ? 0 : PERMISSION_MANAGE;
 }
 
+/* Other people's VPCs are for who manages them. Whether there is one is no secret. */
+static unsigned needs_check(const Model *model, const Request *request) {
+    const Vpc *vpc = request->vpc ? model_vpc(model, request->vpc) : NULL;
+
+    return vpc && vpc->owner != request->uid && request->uid != 0 ? PERMISSION_MANAGE : 0;
+}
+
+/* Without a name, what is the caller's own. */
+static unsigned needs_repair(const Model *model, const Request *request) {
+    return request->vpc ? manage(model, request, request->vpc) : PERMISSION_MANAGE_OWN;
+}
+
 static unsigned needs_purge(const Model *model, const Request *request) {
     return request->all ? PERMISSION_PURGE : PERMISSION_MANAGE_OWN;
 }
@@ -273,6 +302,8 @@ static const Op ops[] = {
     READ("ListWorkloads", ("s", vpc, "a{sv}", options), ("aa{sv}", workloads), decode_filter, read_workloads),
     READ("GetFirewall", ("s", vpc, "s", subnet, "a{sv}", options),
             ("b", present, "s", ingress_default, "s", egress_default, "a(ssqqss)", rules), decode_subnet, read_firewall),
+    ACT(OP_READ, "Check", ("s", vpc, "a{sv}", options), ("aa{sv}", findings), .verb = "check", .decode = decode_filter,
+            .permissions = needs_check, .read = read_check),
     ACT(OP_CHECK, "CheckAccess", ("s", verb, "s", vpc, "a{sv}", options),
             ("b", allowed, "as", actions, "s", reason), .verb = "check-access", .decode = decode_check_access),
     READ("GetLog", ("u", lines, "a{sv}", options), ("as", entries), decode_log, read_log),
@@ -324,6 +355,8 @@ static const Op ops[] = {
     CHANGE("StopWorkload", ("s", vpc, "s", subnet, "s", name, "a{sv}", options), .verb = "deploy-stop",
             .decode = decode_workload, .permissions = needs_run, .change = change_stop_workload,
             .object_kind = "workload", .object_verb = "deleted"),
+    ACT(OP_REPAIR, "Repair", ("s", vpc, "a{sv}", options), ("u", repaired), .verb = "repair", .decode = decode_filter,
+            .permissions = needs_repair, .object_kind = "vpc", .object_verb = "repaired"),
     ACT(OP_EXEC, "Exec",
             ("s", vpc, "s", subnet, "as", argv, "h", stdin, "h", stdout, "h", stderr, "h", control, "a{sv}", options),
             ("s", unit), .verb = "exec", .decode = decode_exec, .permissions = needs_exec),

@@ -25,6 +25,7 @@ typedef enum OpKind {
     OP_DEPLOY, /* the same, and the workload it adds is started before it counts */
     OP_EXEC,   /* only a program is started */
     OP_RESTART, /* a workload is stopped and started, the intent stays */
+    OP_REPAIR, /* the kernel is brought in line, the intent stays */
     OP_CHECK,  /* only authorization is asked about, of the operation that the request names */
 } OpKind;
 
@@ -32,6 +33,7 @@ typedef enum OpKind {
 typedef struct OpContext {
     const Model *model;
     Audit *audit;
+    struct Engine *engine;
 } OpContext;
 
 struct Op {

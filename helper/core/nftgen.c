@@ -4,8 +4,6 @@
 #include "core/ident.h"
 #include "core/text.h"
 
-#define COMMENT "made by vpcd, see vpcctl(1); changes by hand are lost"
-
 #define FOREACH_SUBNET(vpc, subnet)                                                                                    \
     for (size_t _s = 0; _s < (vpc)->n_subnets; _s++)                                                                   \
         for (const Subnet *subnet = (vpc)->subnets[_s]; subnet; subnet = NULL)
@@ -21,7 +19,7 @@ static void add_base(Text *text, const Vpc *vpc) {
     /* Who may be on which port. Everything else, be it IPv6, VLAN-tagged, DHCP or LLC, meets the policy. In ARP both
      * senders, of the frame and of the claim, have to be the port's own. */
     text_add(text, "table bridge " NFT_TABLE " {\n"
-                   "\tcomment \"" COMMENT "\"\n\n"
+                   "\tcomment \"" NFT_COMMENT "\"\n\n"
                    "\tset bound4 {\n\t\ttype ifname . ether_addr . ipv4_addr\n\t}\n\n"
                    "\tchain prerouting {\n"
                    "\t\ttype filter hook prerouting priority -300; policy drop;\n"
@@ -33,7 +31,7 @@ static void add_base(Text *text, const Vpc *vpc) {
     /* natted4: who may leave by the uplink. peers4: which addresses are behind which peering link. egress4, ingress4: the
      * policy of a subnet as a sender and as a receiver; a policy's "return" goes on to the next question. */
     text_add(text, "table inet " NFT_TABLE " {\n"
-                   "\tcomment \"" COMMENT "\"\n\n"
+                   "\tcomment \"" NFT_COMMENT "\"\n\n"
                    "\tset natted4 {\n\t\ttype ipv4_addr\n\t\tflags interval\n\t}\n\n"
                    "\tset peers4 {\n\t\ttype ifname . ipv4_addr\n\t\tflags interval\n\t}\n\n"
                    "\tmap egress4 {\n\t\ttype ipv4_addr : verdict\n\t\tflags interval\n\t}\n\n"
@@ -301,7 +299,7 @@ char *nftgen_router_change(const Draft *draft, const Vpc *from, const Vpc *to, b
 
 /* Every text begins with these, since an administrator's "flush ruleset" may have taken them away. */
 #define HOST_SETS                                                                                                      \
-    "add table inet " NFT_TABLE " { comment \"" COMMENT "\" ; }\n"                                                     \
+    "add table inet " NFT_TABLE " { comment \"" NFT_COMMENT "\" ; }\n"                                                     \
     "add set inet " NFT_TABLE " uplinks { type ifname ; }\n"                                                           \
     "add set inet " NFT_TABLE " exits { type ifname . ifname ; }\n"
 

@@ -5,6 +5,8 @@
 #include "core/draft.h"
 
 #define NFT_TABLE "vpcctl"
+/* Our tables have it, so that one of the same name is known from them. */
+#define NFT_COMMENT "made by vpcd, see vpcctl(1); changes by hand are lost"
 
 /* Every rule of a VPC's router, both tables, replaced in one transaction. NULL without memory. */
 char *nftgen_router(const Draft *draft, const Vpc *vpc, bool reverse);

@@ -5,6 +5,7 @@
 
 #include "core/plan.h"
 #include "errors.h"
+#include "kernel/finding.h"
 
 typedef struct Kernel Kernel;
 
@@ -22,6 +23,23 @@ typedef enum ApplyMode {
  * ERROR_KERNEL for the rest; the message names the step's object and what the kernel said. Nothing is undone here: the
  * caller applies the plan of the way back. */
 int kernel_apply(Kernel *kernel, const Plan *plan, ApplyMode mode, Failure *failure);
+
+/* --- comparing (verify.c, mend.c) --- */
+
+/* Whether each step of a plan that makes things from nothing holds in the kernel. host_rules: what the host's table has to
+ * be, as a text that replaces it; NULL: there has to be none of ours. ret_broken, which the caller frees, has true for each
+ * step that has to be carried out again, and one more for the host's rules. A step that does not hold only because another
+ * does not is no finding of its own. Nothing is changed. Negative errno. */
+int kernel_verify(Kernel *kernel, const Plan *plan, const char *host_rules, Findings *findings, bool **ret_broken);
+
+/* Carries out again what does not hold, until all does, and ends connections that began without rules. draft: the plan's.
+ * *ret_mended: how many findings there were; *ret_broken, which the caller frees also on failure (and sets to NULL before):
+ * the steps that did not hold at first. */
+int kernel_mend(Kernel *kernel, const Plan *plan, const Draft *draft, const char *host_rules, unsigned *ret_mended,
+        bool **ret_broken, Failure *failure);
+
+/* What the rest of the host does to the VPCs (survey.c): other programs' rules, routes, interfaces, settings. */
+int kernel_survey(Kernel *kernel, const Vpc *const *vpcs, size_t n_vpcs, Findings *findings);
 
 /* --- looking (observe.c) --- */
 

@@ -270,6 +270,18 @@ int netns_create(NetnsPool *pool, const char *name, bool replace) {
     return r;
 }
 
+int netns_scratch(NetnsPool *pool, int *ret) {
+    if (unshare(CLONE_NEWNET) < 0)
+        return -errno;
+    pool->current = NULL;
+    int fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    int r = fd < 0 ? -errno : 0;
+    netns_leave(pool);
+    if (r == 0)
+        *ret = fd;
+    return r;
+}
+
 /* An open descriptor or socket would keep the namespace alive. */
 static void forget_one(NetnsPool *pool, const char *name) {
     for (size_t i = 0; i < pool->n_open; i++)

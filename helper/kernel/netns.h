@@ -46,6 +46,9 @@ int netns_route(NetnsPool *pool, Netns *netns, Netlink **ret);
  * crash left behind does not count. */
 int netns_create(NetnsPool *pool, const char *name, bool replace);
 
+/* A namespace without a name that lasts while the descriptor is open. */
+int netns_scratch(NetnsPool *pool, int *ret);
+
 /* Takes the file away and with it, when nothing is in it any more, the namespace. -ENOENT when there is none; with
  * stray, a plain file that a crash left behind goes too. */
 int netns_remove(NetnsPool *pool, const char *name, bool stray);

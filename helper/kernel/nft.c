@@ -17,7 +17,7 @@
 /* Ten thousand rules load in 0.3 s. */
 #define TIMEOUT_SECONDS 60
 #define TEXT_MAX (256u << 20)
-#define WHY_MAX 65536u
+#define SAID_MAX TEXT_MAX
 
 /* How long a context outlives its work, so that closing its socket finds nothing to wait for (see contexts_close()). */
 #define LINGER_MILLISECONDS 100
@@ -149,7 +149,7 @@ static void contexts_keep(Contexts *contexts, struct nft_ctx *context) {
 }
 
 /* A new context each time: its sockets and its cache are those of the namespace. */
-static int run_here(Contexts *contexts, const char *text, char **ret_why) {
+static int run_here(Contexts *contexts, const char *text, char **ret_said) {
     struct nft_ctx *context = nft_ctx_new(NFT_CTX_DEFAULT);
     if (!context)
         return -ENOMEM;
@@ -158,24 +158,24 @@ static int run_here(Contexts *contexts, const char *text, char **ret_why) {
     nft_ctx_buffer_output(context);
     nft_ctx_buffer_error(context);
     errno = 0;
-    if (nft_run_cmd_from_buffer(context, text) == 0)
-        return 0;
-    int r = errno > 0 ? -errno : -EINVAL;
-    const char *why = nft_ctx_get_error_buffer(context);
-    *ret_why = why && *why ? strdup(why) : NULL;
-    if (*ret_why && strstr(*ret_why, strerror(ENOBUFS))) /* libnftables keeps the number to itself */
+    int r = nft_run_cmd_from_buffer(context, text) == 0 ? 0 : errno > 0 ? -errno : -EINVAL;
+    const char *said = r == 0 ? nft_ctx_get_output_buffer(context) : nft_ctx_get_error_buffer(context);
+    *ret_said = said && *said ? strdup(said) : NULL;
+    if (r == 0)
+        return !str_empty(said) && !*ret_said ? -ENOMEM : 0;
+    if (*ret_said && strstr(*ret_said, strerror(ENOBUFS))) /* libnftables keeps the number to itself */
         r = -ENOBUFS;
     return r;
 }
 
-static int run_in(Contexts *contexts, int netns, int home, const char *text, char **ret_why) {
+static int run_in(Contexts *contexts, int netns, int home, const char *text, char **ret_said) {
     if (setns(netns, CLONE_NEWNET) < 0)
         return -errno;
-    int r = run_here(contexts, text, ret_why);
+    int r = run_here(contexts, text, ret_said);
     if (r == -ENOBUFS) {
         /* The kernel's answers were lost, maybe not the change: only running it again tells. */
-        free(TAKE_PTR(*ret_why));
-        r = run_here(contexts, text, ret_why);
+        free(TAKE_PTR(*ret_said));
+        r = run_here(contexts, text, ret_said);
     }
     /* Staying would keep the namespace alive after it was removed. */
     if (setns(home, CLONE_NEWNET) < 0)
@@ -214,12 +214,12 @@ static int serve_one(Contexts *contexts, int socket, int home) {
         return -EPIPE;
     text[length] = '\0';
 
-    _cleanup_free_ char *why = NULL;
-    Answer answer = { .error = run_in(contexts, netns, home, text, &why) };
-    size_t n = why ? strlen(why) : 0;
-    answer.length = n < WHY_MAX ? (uint32_t)n : WHY_MAX;
+    _cleanup_free_ char *said = NULL;
+    Answer answer = { .error = run_in(contexts, netns, home, text, &said) };
+    size_t n = said ? strlen(said) : 0;
+    answer.length = n < SAID_MAX ? (uint32_t)n : SAID_MAX;
     int r = send_all(socket, &answer, sizeof(answer));
-    return r < 0 ? r : send_all(socket, why, answer.length);
+    return r < 0 ? r : send_all(socket, said, answer.length);
 }
 
 static void leave_at_once(void) {
@@ -318,13 +318,11 @@ void nft_worker_reap(NftWorker *worker, bool wait) {
         free(TAKE_PTR(worker->dismissed));
 }
 
-/* What was said, its first line: below stands the command with a mark below its fault. */
-static int receive_why(int socket, uint32_t length, char **ret) {
-    _cleanup_free_ char *said = length <= WHY_MAX ? malloc(length + 1) : NULL;
+static int receive_said(int socket, uint32_t length, char **ret) {
+    _cleanup_free_ char *said = length <= SAID_MAX ? malloc((size_t)length + 1) : NULL;
     if (!said || receive_all(socket, said, length) < 0)
         return -EPIPE;
     said[length] = '\0';
-    said[strcspn(said, "\n")] = '\0';
     *ret = TAKE_PTR(said);
     return 0;
 }
@@ -353,12 +351,16 @@ int nft_worker_begin(NftWorker *worker, int host_netns, int netns, const char *t
     return -EPIPE;
 }
 
-int nft_worker_finish(NftWorker *worker, char **why) {
+int nft_worker_finish(NftWorker *worker, char **ret_said) {
     Answer answer;
     int r = receive_all(worker->socket, &answer, sizeof(answer));
     if (r == 0 && answer.length > 0)
-        r = receive_why(worker->socket, answer.length, why);
-    return r < 0 ? discard(worker) : answer.error;
+        r = receive_said(worker->socket, answer.length, ret_said);
+    if (r < 0)
+        return discard(worker);
+    if (answer.error < 0 && *ret_said) /* below the first line stands the command with a mark below its fault */
+        (*ret_said)[strcspn(*ret_said, "\n")] = '\0';
+    return answer.error;
 }
 
 void nft_worker_renew(NftWorker *worker, int host_netns) {

@@ -20,9 +20,9 @@ typedef struct NftWorker {
 int nft_worker_start(NftWorker *worker, int host_netns);
 /* Hands over the commands, to be run in that namespace as one transaction, to the worker, or to a new one. */
 int nft_worker_begin(NftWorker *worker, int host_netns, int netns, const char *text);
-/* Waits for the end of what was begun. On failure *why may have the reason in nft's words; -EPIPE means that the worker
- * died or hung and has been dismissed. */
-int nft_worker_finish(NftWorker *worker, char **why);
+/* Waits for the end of what was begun. *ret_said is what a list command printed, or on failure maybe the reason in nft's
+ * words; -EPIPE means that the worker died or hung and has been dismissed. */
+int nft_worker_finish(NftWorker *worker, char **ret_said);
 /* Has one ready for the next time, and replaces one that has done much. */
 void nft_worker_renew(NftWorker *worker, int host_netns);
 /* Lets it go and does not wait, since the kernel takes its time to close nft's sockets. */

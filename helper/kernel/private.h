@@ -13,3 +13,6 @@ struct Kernel {
     NftWorker nft;
     const Step *rules; /* that the worker is loading, while steps that do not depend on them are done */
 };
+
+/* What the step is about, in words: "link vpc-a in the host's namespace". NULL without memory. */
+char *step_describe(const Step *step);

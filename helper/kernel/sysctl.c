@@ -30,8 +30,7 @@ int sysctl_read(const char *key, char *buffer, size_t size) {
     return 0;
 }
 
-/* br_netfilter may not be loaded and IPv6 may be off; then there is nothing to set. */
-static bool may_be_absent(const char *key) {
+bool sysctl_may_be_absent(const char *key) {
     return strncmp(key, "bridge/", 7) == 0 || strncmp(key, "ipv6/", 5) == 0;
 }
 
@@ -52,7 +51,7 @@ int sysctl_write(const char *key, const char *value, const char *expected) {
     }
     _cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
     if (fd < 0)
-        return errno == ENOENT && may_be_absent(key) ? 0 : -errno;
+        return errno == ENOENT && sysctl_may_be_absent(key) ? 0 : -errno;
     size_t length = strlen(value);
     ssize_t written = write(fd, value, length);
     if (written < 0)

@@ -35,6 +35,7 @@ declare -A command=(
     [RestartWorkload]='deploy restart --vpc vpc1 --subnet public --name webserver'
     [Exec]='exec --vpc vpc1 --subnet public -- true'
     [ExecTerminal]='exec --vpc vpc1 --subnet public --tty -- true'
+    [Repair]='repair vpc1'
     [Purge]='cleanup --all --yes'
 )
 
@@ -48,7 +49,7 @@ is 'introspection tells of all methods of the interface description' \
 results=$(timeout 300 as mallory "$walk")
 while read -r method _ result; do
     case $method in
-        GetWorkloadLog) is "mallory may not: $method, by the bus" "$result" org.freedesktop.DBus.Error.AccessDenied ;;
+        GetWorkloadLog | Check) is "mallory may not: $method, by the bus" "$result" org.freedesktop.DBus.Error.AccessDenied ;;
         List* | Get* | Check*) is "mallory may read: $method" "$result" ok ;;
         # His own VPCs, of which there are none, may go without a question.
         *) is "mallory may not: $method, by the bus" "$result" org.freedesktop.DBus.Error.AccessDenied ;;
@@ -88,7 +89,7 @@ like 'the journal tells of a refusal' "$(journalctl -q --no-pager _COMM=vpcd -o 
 
 # Bob has rights, but not to what is alice's.
 for method in DeleteVpc AddSubnet DeleteSubnet EnableNat DisableNat DeletePeering ApplyFirewall ClearFirewall \
-    DeployWebserver Deploy RestartWorkload StopWorkload Exec ExecTerminal Purge; do
+    DeployWebserver Deploy RestartWorkload StopWorkload Exec ExecTerminal Repair Purge; do
     # shellcheck disable=SC2086
     refuse "bob may not: vpcctl ${command[$method]%% -*}" 4 'authori' bob vpcctl ${command[$method]}
 done
@@ -115,6 +116,13 @@ refuse 'alice may not delete his' 4 'authori' alice vpcctl vpc delete bobs
 check 'bob may delete his' bob vpcctl cleanup --yes
 like 'and what is alice'"'"'s is still there' "$(bob vpcctl vpc list)" vpc1
 same 'and nothing else has changed' "$before" "$(picture)"
+
+# Looking whether it is broken is for who could mend it; anybody may look after his own, even of nothing.
+refuse "bob may not look whether alice's is broken" 4 'authori' bob vpcctl check vpc1
+check 'alice may' alice vpcctl check vpc1
+check 'alice may mend her own' alice vpcctl repair
+check 'mallory may look after his own' mallory vpcctl check
+refuse 'of a VPC that is not there anybody is told' 3 'no.*vpc' mallory vpcctl check nothing
 
 # Carol, an administrator.
 refuse 'carol without a terminal gets a clear no' 4 'authori' \

@@ -398,7 +398,10 @@ static bool done(const Step *step, int r, ApplyMode mode, const char *why, Failu
 static bool settle_rules(Kernel *kernel, ApplyMode mode, Failure *failure, int *result) {
     _cleanup_free_ char *why = NULL;
     const Step *step = kernel->rules;
-    return !step || done(step, finish_rules(kernel, &why), mode, why, failure, result);
+    if (!step)
+        return true;
+    int r = finish_rules(kernel, &why);
+    return done(step, r, mode, why, failure, result);
 }
 
 int kernel_apply(Kernel *kernel, const Plan *plan, ApplyMode mode, Failure *failure) {

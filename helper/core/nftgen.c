@@ -4,6 +4,8 @@
 #include "core/ident.h"
 #include "core/text.h"
 
+#define NFT_ONWARD "onward"
+
 #define FOREACH_SUBNET(vpc, subnet)                                                                                    \
     for (size_t _s = 0; _s < (vpc)->n_subnets; _s++)                                                                   \
         for (const Subnet *subnet = (vpc)->subnets[_s]; subnet; subnet = NULL)
@@ -29,14 +31,16 @@ static void add_base(Text *text, const Vpc *vpc) {
                    "\t}\n}\n");
 
     /* natted4: who may leave by the uplink. peers4: which addresses are behind which peering link. egress4, ingress4: the
-     * policy of a subnet as a sender and as a receiver; a policy's "return" goes on to the next question. */
+     * policy of a subnet as a sender and as a receiver. Every subnet is in both, with or without a policy, and what is
+     * not found is dropped: while the kernel puts a new element in place of an old one there is a moment in which a
+     * look-up finds neither, and that moment must not be an open door. */
     text_add(text, "table inet " NFT_TABLE " {\n"
                    "\tcomment \"" NFT_COMMENT "\"\n\n"
                    "\tset natted4 {\n\t\ttype ipv4_addr\n\t\tflags interval\n\t}\n\n"
                    "\tset peers4 {\n\t\ttype ifname . ipv4_addr\n\t\tflags interval\n\t}\n\n"
                    "\tmap egress4 {\n\t\ttype ipv4_addr : verdict\n\t\tflags interval\n\t}\n\n"
                    "\tmap ingress4 {\n\t\ttype ipv4_addr : verdict\n\t\tflags interval\n\t}\n\n"
-                   "\tchain to_subnet {\n\t\tip daddr vmap @ingress4\n\t\taccept\n\t}\n\n");
+                   "\tchain to_subnet {\n\t\tip daddr vmap @ingress4\n\t\tdrop\n\t}\n\n");
     /* In the table's own block: nft makes the elements of a map together with the map, wherever they stand, and by then
      * the chains that they lead to have to be there. */
     FOREACH_SUBNET(vpc, subnet)
@@ -45,7 +49,9 @@ static void add_base(Text *text, const Vpc *vpc) {
     /* The sender's policy first, then where it goes: to another subnet, a peer, or out. */
     text_add(text, "\tchain from_subnet {\n"
                    "\t\tip saddr vmap @egress4\n"
-                   "\t\toifname \"%s\" jump to_subnet\n"
+                   "\t\tdrop\n\t}\n\n"
+                   "\tchain " NFT_ONWARD " {\n"
+                   "\t\toifname \"%s\" goto to_subnet\n"
                    "\t\toifname . ip daddr @peers4 accept\n"
                    "\t\toifname \"" LINK_UPLINK "\" ip daddr != 169.254.0.0/16 ip saddr @natted4 accept\n"
                    "\t\treject with icmpx admin-prohibited\n\t}\n\n",
@@ -54,11 +60,11 @@ static void add_base(Text *text, const Vpc *vpc) {
     text_add(text, "\tchain forward {\n"
                    "\t\ttype filter hook forward priority filter; policy drop;\n"
                    "\t\tct state vmap { established : accept, related : accept, invalid : drop }\n"
-                   "\t\tiifname \"%s\" jump from_subnet\n"
-                   "\t\toifname \"%s\" iifname . ip saddr @peers4 jump to_subnet\n",
+                   "\t\tiifname \"%s\" goto from_subnet\n"
+                   "\t\toifname \"%s\" iifname . ip saddr @peers4 goto to_subnet\n",
             bridge, bridge);
     if (vpc->host_access)
-        text_add(text, "\t\toifname \"%s\" iifname \"" LINK_UPLINK "\" ip saddr %s jump to_subnet\n", bridge,
+        text_add(text, "\t\toifname \"%s\" iifname \"" LINK_UPLINK "\" ip saddr %s goto to_subnet\n", bridge,
                 address_format(&host, address));
     text_add(text, "\t}\n\n"
                    "\tchain input {\n"
@@ -72,6 +78,13 @@ static void add_base(Text *text, const Vpc *vpc) {
                    "\t}\n}\n",
             bridge);
 }
+
+/* What a packet that a policy lets through meets next: the sender's leads on to where it goes, the receiver's is the
+ * last. */
+static const char *const pass[_DIRECTION_MAX] = {
+    [DIRECTION_EGRESS] = "goto " NFT_ONWARD,
+    [DIRECTION_INGRESS] = "accept",
+};
 
 /* --- a router: what is in the sets --- */
 
@@ -143,11 +156,14 @@ static void list_policies(List *list, const View *a, const View *b, Direction di
         const Subnet *other = b->vpc ? vpc_subnet(b->vpc, subnet->name) : NULL;
         char cidr[CIDR_TEXT_MAX];
 
-        if (!subnet->firewall || (other && other->firewall))
+        if (other && !other->firewall == !subnet->firewall)
             continue;
         list_next(list);
-        text_add(list->text, "%s : jump %s_%u", cidr_format(&subnet->cidr, cidr), direction_name(direction),
-                subnet->id);
+        text_add(list->text, "%s : ", cidr_format(&subnet->cidr, cidr));
+        if (subnet->firewall)
+            text_add(list->text, "goto %s_%u", direction_name(direction), subnet->id);
+        else
+            text_add(list->text, "%s", pass[direction]);
     }
 }
 
@@ -222,7 +238,7 @@ static void add_rule(Text *text, const Subnet *subnet, const Rule *rule) {
         text_add(text, "meta l4proto %s ", protocol_name(rule->protocol));
     else if (rule->protocol != PROTOCOL_ALL)
         text_add(text, "%s dport %u-%u ", protocol_name(rule->protocol), rule->port_first, rule->port_last);
-    text_add(text, "%s\n", rule->action == ACTION_ALLOW ? "return" : "drop");
+    text_add(text, "%s\n", rule->action == ACTION_ALLOW ? pass[rule->direction] : "drop");
 }
 
 /* Fills the subnet's two chains, which are there and empty. */
@@ -234,7 +250,7 @@ static void add_policy(Text *text, const Subnet *subnet) {
             if ((int)firewall->rules[i].direction == direction)
                 add_rule(text, subnet, &firewall->rules[i]);
         text_add(text, "add rule inet " NFT_TABLE " %s_%u %s\n", direction_name((Direction)direction), subnet->id,
-                firewall->defaults[direction] == ACTION_ALLOW ? "return" : "drop");
+                firewall->defaults[direction] == ACTION_ALLOW ? pass[direction] : "drop");
     }
 }
 

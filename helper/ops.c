@@ -257,6 +257,8 @@ static unsigned needs_log(const Model *model, const Request *request) {
     const Endpoint *endpoint;
     const Workload *workload;
 
+    if (!request->subnet) /* only asked about, of the whole VPC */
+        return request->uid == 0 || manage(model, request, request->vpc) == PERMISSION_MANAGE_OWN ? 0 : PERMISSION_MANAGE;
     if (find_workload(model, request, &vpc, &subnet, &endpoint, &workload, &failure) < 0)
         return 0;
     return request->uid == 0 || request->uid == vpc->owner || request->uid == workload->uid ? 0 : PERMISSION_MANAGE;
@@ -380,7 +382,7 @@ const Op *op_find(const char *member) {
 
 const Op *op_find_verb(const char *verb) {
     for (size_t i = 0; i < ELEMENTSOF(ops); i++)
-        if (ops[i].permissions && ops[i].kind != OP_READ && streq_null(ops[i].verb, verb))
+        if (ops[i].permissions && streq_null(ops[i].verb, verb))
             return &ops[i];
     return NULL;
 }

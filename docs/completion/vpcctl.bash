@@ -31,7 +31,8 @@ __vpcctl_values() {
         RESTART) printf '%s\n' always on-failure no ;;
         VERB)
             printf '%s\n' vpc-create vpc-delete subnet-add subnet-delete nat-enable nat-disable peer-create peer-accept \
-                peer-delete firewall-apply firewall-clear deploy-webserver deploy-stop exec purge
+                peer-delete firewall-apply firewall-clear deploy-webserver deploy-run deploy-restart \
+                deploy-logs deploy-stop exec purge
             ;;
         INTERFACE) ls /sys/class/net ;;
     esac

@@ -280,9 +280,9 @@ static int check_file(const char *file, char *expected) {
     _cleanup_free_ char *owned = expected;
     size_t length = strlen(file) - (file[strlen(file) - 1] == '~');
 
-    if (!expected)
+    if (!owned)
         return -ENOMEM;
-    return strlen(expected) == length && strncmp(expected, file, length) == 0 ? 0 : -EBADMSG;
+    return strlen(owned) == length && strncmp(owned, file, length) == 0 ? 0 : -EBADMSG;
 }
 
 static int load_object(Store *store, Kind kind, const char *file, Model *model) {

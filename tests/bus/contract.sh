@@ -108,7 +108,7 @@ needed() {
     as "$1" busctl --system --json=short call "$service" "$object" "$manager" CheckAccess 'ssa{sv}' "$2" "$3" 0 \
         | python3 -c 'import json, sys; print(*json.load(sys.stdin)["data"][1], sep="\n")' 2>/dev/null
 }
-used= mute=
+used='' mute=''
 for verb in $verbs; do
     needed alice "$verb" vpc1 >/dev/null 2>&1 || mute+=" $verb"
     for vpc in vpc1 bobs ''; do

@@ -298,6 +298,7 @@ static void apply_sysctl(World *world, const Step *step, const char *netns) {
     g_autofree char *prefix = g_strdup_printf("%s|sysctl|%s|", netns, step->key);
     g_auto(GStrv) parts = g_strsplit(step->key, "/", -1);
 
+    g_assert_cmpint(step->host_sysctl_guard, ==, step->expected != NULL);
     if (step->host_sysctl_guard && !HAS(world, "%s%s", prefix, step->expected))
         return;
     /* A setting of a link is there with it; the host's own interfaces are nobody's here. */

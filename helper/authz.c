@@ -27,15 +27,35 @@ static const char *const action_names[] = {
 };
 
 #define PERMISSIONS_ALL ((1u << ELEMENTSOF(action_names)) - 1)
+/* The bus lets a connection have 128 calls open at a time, ours to the service manager among them. So that no user can
+ * take them all, few of the questions that a rule answers are open at once, and fewer of one user; prompts, which may be
+ * open for minutes, have their own number. What has to wait does so here. */
+#define QUESTIONS_MAX 32
+#define QUESTIONS_PER_USER 8
+#define PROMPTS_MAX 64
+
 _Static_assert(PERMISSION_PURGE == 1 << (ELEMENTSOF(action_names) - 1), "every permission has an action");
 
 typedef struct Check Check;
+
+/* What polkit has not answered. It may outlive its check, since the bus counts it until there is an answer. */
+typedef struct Question {
+    Authz *authz;
+    Check *check; /* or NULL: nobody wants to know any more */
+    uid_t uid;
+    bool prompt;
+    uint64_t id; /* by which polkit cancels it */
+    sd_bus_slot *slot;
+    struct Question *next;
+} Question;
 
 struct Authz {
     sd_bus *bus;
     const Limits *limits;
     Check *checks;
     unsigned n_checks;
+    Question *questions;
+    Check *first_waiting, *last_waiting; /* to ask, in the order of their coming */
     uint64_t next_id;
 };
 
@@ -50,11 +70,12 @@ struct Check {
     bool interactive; /* a person may be asked */
     bool prompting;   /* and is */
     unsigned remaining; /* permissions not yet granted; the lowest is the one being asked for */
-    uint64_t id;        /* polkit cancels by it; 0 while no question is open */
     char **keys, **values;
     size_t n_details;
 
-    sd_bus_slot *question;
+    Question *question; /* that is open, or NULL */
+    bool waiting;       /* to ask it */
+    Check *next_waiting;
     sd_bus_track *presence;
     sd_event_source *timer;
 
@@ -74,15 +95,47 @@ static const char *check_action(const Check *check) {
     return action_names[__builtin_ctz(check->remaining)];
 }
 
+static Question *question_free(Question *question) {
+    for (Question **link = &question->authz->questions; *link; link = &(*link)->next)
+        if (*link == question) {
+            *link = question->next;
+            break;
+        }
+    if (question->check)
+        question->check->question = NULL;
+    sd_bus_slot_unref(question->slot);
+    free(question);
+    return NULL;
+}
+DEFINE_CLEANUP(Question *, question_free)
+
+static void stop_waiting(Check *check) {
+    Check *before = NULL;
+
+    if (!check->waiting)
+        return;
+    for (Check *other = check->authz->first_waiting; other != check; other = other->next_waiting)
+        before = other;
+    if (before)
+        before->next_waiting = check->next_waiting;
+    else
+        check->authz->first_waiting = check->next_waiting;
+    if (check->authz->last_waiting == check)
+        check->authz->last_waiting = before;
+    check->waiting = false;
+    check->next_waiting = NULL;
+}
+
 /* polkit would keep the prompt on a person's screen though the answer has become worthless. */
 static void check_cancel_question(Check *check) {
     char id[32];
 
-    check->question = sd_bus_slot_unref(check->question);
-    if (!check->id)
+    stop_waiting(check);
+    if (!check->question)
         return;
-    snprintf(id, sizeof(id), "vpcd-%" PRIu64, check->id);
-    check->id = 0;
+    snprintf(id, sizeof(id), "vpcd-%" PRIu64, check->question->id);
+    check->question->check = NULL;
+    check->question = NULL;
     (void) sd_bus_call_method_async(check->authz->bus, NULL, POLKIT_NAME, POLKIT_PATH, POLKIT_AUTHORITY,
             "CancelCheckAuthorization", NULL, NULL, "s", id);
 }
@@ -199,36 +252,35 @@ static int read_dismissed(sd_bus_message *reply) {
 /* Most calls are answered by a rule. Only one that is not is asked about again with a prompt, of which a user may have
  * few open at a time: they are what waits for a person. */
 static void ask_person(Check *check) {
-    unsigned prompts = 0;
+    unsigned prompts = 0, of_user = 0;
+    char *message = NULL;
 
-    for (const Check *other = check->authz->checks; other; other = other->next)
-        prompts += other->prompting && other->uid == check->uid;
-    if (prompts >= check->authz->limits->prompts_per_user) {
-        char *message;
-
-        if (asprintf(&message, "%u password prompts of yours are open already ('prompts-per-user'); answer one",
-                    prompts) < 0)
-            message = NULL;
-        check_end(check, ERROR_LIMIT, message);
+    for (const Question *other = check->authz->questions; other; other = other->next) {
+        prompts += other->prompt;
+        of_user += other->prompt && other->check && other->uid == check->uid;
+    }
+    if (of_user < check->authz->limits->prompts_per_user && prompts < PROMPTS_MAX) {
+        check->prompting = true;
+        if (check_ask(check) < 0)
+            check_deny(check, "polkit could not be asked");
         return;
     }
-    check->prompting = true;
-    check->question = sd_bus_slot_unref(check->question);
-    if (check_ask(check) < 0)
-        check_deny(check, "polkit could not be asked");
+    if (asprintf(&message, "%u password prompts %s are open already%s; %s", prompts < PROMPTS_MAX ? of_user : prompts,
+                prompts < PROMPTS_MAX ? "of yours" : "on this machine",
+                prompts < PROMPTS_MAX ? " ('prompts-per-user')" : "",
+                prompts < PROMPTS_MAX ? "answer one" : "try again later") < 0)
+        message = NULL;
+    check_end(check, ERROR_LIMIT, message);
 }
 
-static int on_answer(sd_bus_message *reply, void *data, sd_bus_error *error) {
-    Check *check = data;
+static void check_answered(Check *check, sd_bus_message *reply) {
     const sd_bus_error *refusal = sd_bus_message_get_error(reply);
     int authorized = false, challenge = false, dismissed = 0, r;
-
-    check->id = 0; /* answered: nothing to cancel */
 
     if (refusal) {
         /* no polkit, or one that is confused */
         check_deny(check, "polkit did not decide (%s)", refusal->message ? refusal->message : refusal->name);
-        return 0;
+        return;
     }
 
     r = sd_bus_message_enter_container(reply, 'r', "bba{ss}");
@@ -238,12 +290,12 @@ static int on_answer(sd_bus_message *reply, void *data, sd_bus_error *error) {
         r = dismissed = read_dismissed(reply);
     if (r < 0) {
         check_deny(check, "polkit's answer is not understood");
-        return 0;
+        return;
     }
 
     if (!authorized && challenge && check->interactive && !check->prompting) {
         ask_person(check);
-        return 0;
+        return;
     }
     if (!authorized) {
         check_deny(check, "%s",
@@ -252,18 +304,28 @@ static int on_answer(sd_bus_message *reply, void *data, sd_bus_error *error) {
                                                      "allow interaction"
                 : challenge                         ? "a password is needed, and nothing here could ask for it"
                                                     : "polkit says no");
-        return 0;
+        return;
     }
 
     check->remaining &= check->remaining - 1;
     check->prompting = false;
     if (!check->remaining)
         check_end(check, ERROR_NONE, NULL);
-    else {
-        check->question = sd_bus_slot_unref(check->question);
-        if (check_ask(check) < 0)
-            check_deny(check, "polkit could not be asked");
-    }
+    else if (check_ask(check) < 0)
+        check_deny(check, "polkit could not be asked");
+}
+
+static void ask_those_waiting(Authz *authz);
+
+static int on_answer(sd_bus_message *reply, void *data, sd_bus_error *error) {
+    Question *question = data;
+    Authz *authz = question->authz;
+    Check *check = question->check;
+
+    question_free(question);
+    if (check)
+        check_answered(check, reply);
+    ask_those_waiting(authz);
     return 0;
 }
 
@@ -296,16 +358,27 @@ static int append_details(sd_bus_message *message, const Check *check) {
     return r < 0 ? r : sd_bus_message_close_container(message);
 }
 
-/* Asks for the lowest remaining permission. */
-static int check_ask(Check *check) {
+static int question_send(Check *check) {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
+    _cleanup_(question_free_pointer) Question *question = calloc(1, sizeof(Question));
+    Authz *authz = check->authz;
     char id[32];
     int r;
 
-    check->id = ++check->authz->next_id;
-    snprintf(id, sizeof(id), "vpcd-%" PRIu64, check->id);
+    if (!question)
+        return -ENOMEM;
+    *question = (Question) {
+        .authz = authz,
+        .check = check,
+        .uid = check->uid,
+        .prompt = check->prompting,
+        .id = ++authz->next_id,
+        .next = authz->questions,
+    };
+    authz->questions = check->question = question;
+    snprintf(id, sizeof(id), "vpcd-%" PRIu64, question->id);
 
-    r = sd_bus_message_new_method_call(check->authz->bus, &message, POLKIT_NAME, POLKIT_PATH, POLKIT_AUTHORITY,
+    r = sd_bus_message_new_method_call(authz->bus, &message, POLKIT_NAME, POLKIT_PATH, POLKIT_AUTHORITY,
             "CheckAuthorization");
     if (r >= 0)
         r = sd_bus_message_append(message, "(sa{sv})s", "system-bus-name", 1, "name", "s", check->sender,
@@ -315,10 +388,53 @@ static int check_ask(Check *check) {
     if (r >= 0)
         r = sd_bus_message_append(message, "us", check->prompting ? POLKIT_ALLOW_INTERACTION : 0u, id);
     if (r >= 0) /* no time-out here: the check has one of its own, over all its questions */
-        r = sd_bus_call_async(check->authz->bus, &check->question, message, on_answer, check, UINT64_MAX);
-    if (r < 0)
-        check->id = 0;
+        r = sd_bus_call_async(authz->bus, &question->slot, message, on_answer, question, UINT64_MAX);
+    if (r >= 0)
+        TAKE_PTR(question);
     return r;
+}
+
+/* Whether one more question that a rule answers may be open, of this user. Whoever waits does so for an answer, which is
+ * what lets the next one ask. */
+static bool may_ask(const Authz *authz, uid_t uid) {
+    unsigned open = 0, of_user = 0;
+
+    for (const Question *other = authz->questions; other; other = other->next) {
+        open += !other->prompt;
+        of_user += !other->prompt && other->uid == uid;
+    }
+    return open < QUESTIONS_MAX && of_user < QUESTIONS_PER_USER;
+}
+
+static void ask_those_waiting(Authz *authz) {
+    Check *next;
+
+    for (Check *check = authz->first_waiting; check; check = next) {
+        next = check->next_waiting;
+        if (!may_ask(authz, check->uid))
+            continue;
+        stop_waiting(check);
+        if (question_send(check) < 0)
+            check_deny(check, "polkit could not be asked");
+    }
+}
+
+/* Asks for the lowest remaining permission, when it is the check's turn. */
+static int check_ask(Check *check) {
+    Authz *authz = check->authz;
+    bool queue = !check->prompting && !may_ask(authz, check->uid);
+
+    for (const Check *other = authz->first_waiting; other && !queue && !check->prompting; other = other->next_waiting)
+        queue = other->uid == check->uid;
+    if (!queue)
+        return question_send(check);
+    check->waiting = true;
+    if (authz->last_waiting)
+        authz->last_waiting->next_waiting = check;
+    else
+        authz->first_waiting = check;
+    authz->last_waiting = check;
+    return 0;
 }
 
 /* Takes one character off the text. 0 when it is not valid UTF-8, and then one byte is taken. */
@@ -470,6 +586,8 @@ Authz *authz_free(Authz *authz) {
         return NULL;
     while (authz->checks)
         check_free(authz->checks);
+    while (authz->questions)
+        question_free(authz->questions);
     free(authz);
     return NULL;
 }

@@ -23,8 +23,9 @@
 #define LINGER_MILLISECONDS 100
 #define CONTEXTS_MAX 64
 
-/* What a worker that has nothing to do may have in memory. */
-#define HEAP_KEPT (8 << 20)
+/* How long a worker keeps its heap for the next time. */
+#define IDLE_MILLISECONDS (5 * 1000)
+#define HEAP_KEPT (32 << 20) /* the most that mallopt(3) takes */
 
 /* After so many texts a worker is replaced, whatever libnftables may have kept of them. */
 #define REQUESTS_MAX 1000
@@ -183,22 +184,29 @@ static int run_in(Contexts *contexts, int netns, int home, const char *text, cha
     return r;
 }
 
-/* Meanwhile closes contexts. Whether there is a request, or the other side has gone. */
+/* How long there is nothing to do but to wait for a request: -1 for ever. */
+static int time_to_wait(const Contexts *contexts, bool trimmed) {
+    if (contexts->n == 0)
+        return trimmed ? -1 : IDLE_MILLISECONDS;
+    int64_t rest = contexts->ring[contexts->first].used + LINGER_MILLISECONDS - milliseconds();
+    return rest > 0 ? (int)rest : 0;
+}
+
+/* Meanwhile closes contexts, and later gives memory back. Whether there is a request, or the other side has gone. */
 static bool wait_for_request(Contexts *contexts, int socket) {
     struct pollfd wanted = { .fd = socket, .events = POLLIN };
+    bool trimmed = false;
     for (;;) {
-        int64_t now = milliseconds();
-        int r = 0;
-        if (contexts->n == 0 || contexts->ring[contexts->first].used + LINGER_MILLISECONDS > now)
-            r = poll(&wanted, 1, contexts->n == 0 ? -1
-                            : (int)(contexts->ring[contexts->first].used + LINGER_MILLISECONDS - now));
+        int r = poll(&wanted, 1, time_to_wait(contexts, trimmed));
         if (r > 0)
             return true;
         if (r < 0 && errno != EINTR)
             return false;
-        contexts_close(contexts, milliseconds() - LINGER_MILLISECONDS);
-        if (contexts->n == 0 && mallinfo2().arena > HEAP_KEPT)
+        if (r == 0 && contexts->n == 0) {
             malloc_trim(0);
+            trimmed = true;
+        }
+        contexts_close(contexts, milliseconds() - LINGER_MILLISECONDS);
     }
 }
 
@@ -248,7 +256,7 @@ static _Noreturn void worker_main(pid_t parent, int socket, int host_netns) {
     int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
     if (home < 0)
         _exit(1);
-    /* libnftables takes half a megabyte for each table that it looks at; a kept heap saves its pages being made anew. */
+    /* libnftables takes half a megabyte for each table that it looks at: a kept heap saves making its pages anew. */
     mallopt(M_MMAP_THRESHOLD, HEAP_KEPT);
     mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
     Contexts contexts = {};

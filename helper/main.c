@@ -110,6 +110,8 @@ static int start(Daemon *daemon, const char **ret_what) {
     STEP("signals", sd_event_add_signal(daemon->event, NULL, SIGTERM, NULL, NULL));
     STEP("signals", sd_event_add_signal(daemon->event, NULL, SIGINT, NULL, NULL));
     STEP("system bus", sd_bus_open_system(&daemon->connection));
+    /* Without the bus nobody reaches us, yet the service manager would take us for running. */
+    STEP("system bus", sd_bus_set_exit_on_disconnect(daemon->connection, true));
     STEP("system bus", sd_bus_attach_event(daemon->connection, daemon->event, SD_EVENT_PRIORITY_NORMAL));
     STEP("kernel", kernel_new(&daemon->kernel));
     STEP("state directory", store_open(STATE_DIRECTORY, RUNTIME_DIRECTORY, &daemon->store));
@@ -167,5 +169,5 @@ int main(int argc, char **argv) {
     }
     r = sd_event_loop(daemon.event);
     drain(&daemon);
-    return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+    return r != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

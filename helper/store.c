@@ -11,6 +11,7 @@
 
 #define JOURNAL "journal"
 #define BOOTED "booted"
+#define TEMPORARY ".new" /* the end of a file's name while it is being written */
 
 typedef enum Kind { KIND_VPC, KIND_PEERING, KIND_INTERFACE, _KIND_MAX } Kind;
 
@@ -31,9 +32,33 @@ static int open_directory(int at, const char *path) {
     return fd < 0 ? -errno : fd;
 }
 
+/* What was being written when vpcd was killed. */
+static int sweep(int directory) {
+    static const char suffix[] = TEMPORARY;
+    int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *entries = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *entry;
+
+    if (!entries) {
+        int r = -errno;
+
+        close_descriptor(&fd);
+        return r;
+    }
+    while ((entry = readdir(entries))) {
+        size_t length = strlen(entry->d_name);
+
+        if (length >= sizeof(suffix) && streq(entry->d_name + length - (sizeof(suffix) - 1), suffix))
+            (void)unlinkat(directory, entry->d_name, 0);
+    }
+    closedir(entries);
+    return 0;
+}
+
 int store_open(const char *state_directory, const char *runtime_directory, Store **ret) {
     _cleanup_(store_free_pointer) Store *store = malloc(sizeof(Store));
     _cleanup_close_ int state = -1;
+    int r;
 
     if (!store)
         return -ENOMEM;
@@ -48,7 +73,13 @@ int store_open(const char *state_directory, const char *runtime_directory, Store
         store->directory[i] = open_directory(state, directories[i]);
         if (store->directory[i] < 0)
             return store->directory[i];
+        r = sweep(store->directory[i]);
+        if (r < 0)
+            return r;
     }
+    r = sweep(store->runtime);
+    if (r < 0)
+        return r;
     *ret = TAKE_PTR(store);
     return 0;
 }
@@ -117,7 +148,7 @@ static int write_file(int directory, const char *name, const char *text, bool ke
     _cleanup_close_ int fd = -1;
     int r;
 
-    if (asprintf(&temporary, "%s.new", name) < 0)
+    if (asprintf(&temporary, "%s" TEMPORARY, name) < 0)
         return -ENOMEM;
     if (asprintf(&previous, "%s~", name) < 0) {
         previous = NULL;
@@ -460,7 +491,10 @@ int store_journal_begin(Store *store, const Draft *draft, uint64_t generation, F
 }
 
 void store_journal_end(Store *store) {
-    (void)unlinkat(store->runtime, JOURNAL, 0);
+    /* One that stays is carried out again at the next start, which changes nothing; the next change replaces it. */
+    for (int attempt = 0; attempt < 3; attempt++)
+        if (unlinkat(store->runtime, JOURNAL, 0) == 0 || errno == ENOENT)
+            break;
 }
 
 /* An object is in a journal once: a second entry would replace in the model what the draft already points to. */

@@ -33,9 +33,9 @@ FAILING = (
     "openat", "write", "fsync", "renameat", "renameat2", "linkat", "unlinkat", "unlink", "mkdirat", "mkdir", "mount",
     "umount2", "unshare", "setns", "sendmsg", "sendto", "recvmsg", "recvfrom", "socket", "bind", "read",
 )
-SAMPLE_KILLS = 14  # points of an operation
-SAMPLE_ERRORS = 9
-SAMPLE_WORKER = 3
+SAMPLE_KILLS = 9  # points of an operation
+SAMPLE_ERRORS = 6
+SAMPLE_WORKER = 2
 
 work = tempfile.mkdtemp()
 policy = os.path.join(work, "policy.json")

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "call.h"
 #include "client.h"
+#include "core/cidr.h"
 #include "table.h"
 
 #include <stdio.h>
@@ -40,6 +41,9 @@ static const Column subnets_in_overview[] = {
 int vpc_create(Context *context) {
     const char *name = context->values[OPTION_NAME], *cidr = context->values[OPTION_CIDR];
     _cleanup_json_ json_object *vpc = NULL;
+    char text[ADDRESS_TEXT_MAX];
+    Address gateway;
+    Cidr block;
     int status;
 
     if (context_given(context, OPTION_NO_HOST_ACCESS))
@@ -48,11 +52,14 @@ int vpc_create(Context *context) {
         status = call_method(context, "CreateVpc", NULL, "ssa{sv}", name, cidr, 0);
     if (status != EXIT_DONE)
         return status;
-    vpc = call_object_quiet(context, OBJECT_VPC, &name);
-    if (vpc && context_given(context, OPTION_JSON))
-        return print_json(context, vpc);
-    if (vpc)
-        printf("vpc %s created (%s, gateway %s)\n", name, json_text(vpc, "cidr"), json_text(vpc, "gateway"));
+    if (context_given(context, OPTION_JSON)) {
+        vpc = call_object_quiet(context, OBJECT_VPC, &name);
+        if (vpc)
+            return print_json(context, vpc);
+    }
+    /* The gateway is always the first address, so there is no need to ask. */
+    if (cidr_parse(cidr, &block) == 0 && cidr_nth(&block, 1, &gateway) == 0)
+        printf("vpc %s created (%s, gateway %s)\n", name, cidr, address_format(&gateway, text));
     else
         printf("vpc %s created\n", name);
     return EXIT_DONE;

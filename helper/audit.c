@@ -105,18 +105,21 @@ static int append(Audit *audit, const char *line) {
     return write(fd, line, strlen(line)) == (ssize_t)strlen(line) ? 0 : -EIO;
 }
 
-void audit_record(Audit *audit, const AuditEntry *entry) {
+void audit_write(Audit *audit, const AuditEntry *entry) {
     _cleanup_free_ char *line = format_line(entry);
     int r = line ? append(audit, line) : -ENOMEM;
 
+    if (r < 0)
+        sd_journal_print(LOG_WARNING, "%s cannot be written: %s", LOG_NAME, strerror(-r));
+}
+
+void audit_tell(const AuditEntry *entry) {
     sd_journal_send("MESSAGE=%s %s by uid %u: %s%s%s", entry->verb, str_empty(entry->object) ? "" : entry->object,
             entry->uid, entry->result == ERROR_NONE ? "done" : error_info(entry->result)->name,
             entry->message ? ": " : "", entry->message ? entry->message : "", "PRIORITY=%d",
             entry->result == ERROR_NONE ? LOG_INFO : LOG_NOTICE, "VPCCTL_VERB=%s", entry->verb, "VPCCTL_OBJECT=%s",
             entry->object ? entry->object : "", "VPCCTL_UID=%u", entry->uid, "VPCCTL_RESULT=%s",
             entry->result == ERROR_NONE ? "done" : error_info(entry->result)->name, NULL);
-    if (r < 0)
-        sd_journal_print(LOG_WARNING, "%s cannot be written: %s", LOG_NAME, strerror(-r));
 }
 
 /* Whether the line has the word KEY=UID. */

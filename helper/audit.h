@@ -24,8 +24,10 @@ typedef struct AuditEntry {
     uint64_t generation; /* of a change that was made, else 0 */
 } AuditEntry;
 
-/* Never fails the caller: what cannot be written is reported to the journal. */
-void audit_record(Audit *audit, const AuditEntry *entry);
+/* The line in our log, before the caller is answered, and the entry in the journal, which takes longer, after. Neither fails
+ * the caller: what cannot be written is reported to the journal. */
+void audit_write(Audit *audit, const AuditEntry *entry);
+void audit_tell(const AuditEntry *entry);
 
 /* The newest lines that concern a user (who asked, or owns the VPC); all for root. Oldest first; at most `max`. The caller
  * frees each and the array. */

@@ -92,25 +92,27 @@ static void call_free(Call *call) {
     free(call);
 }
 
-static void record(const Call *call, ErrorCode code, const char *message, uint64_t generation) {
-    audit_record(call->bus->audit, &(AuditEntry){
-                                           .uid = call->uid,
-                                           .owner = call->owner,
-                                           .verb = call->verb,
-                                           .object = call->object,
-                                           .result = code,
-                                           .message = message,
-                                           .generation = generation,
-                                   });
+static AuditEntry audit_entry(const Call *call, ErrorCode code, const char *message, uint64_t generation) {
+    return (AuditEntry){
+        .uid = call->uid,
+        .owner = call->owner,
+        .verb = call->verb,
+        .object = call->object,
+        .result = code,
+        .message = message,
+        .generation = generation,
+    };
 }
 
 /* Answers with an error, notes it and ends the call. */
 static void fail_call(Call *call, ErrorCode code, const char *message) {
     _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+    AuditEntry entry = audit_entry(call, code, message, 0);
 
-    record(call, code, message, 0);
+    audit_write(call->bus->audit, &entry);
     set_error(&error, code, message);
     (void)sd_bus_reply_method_error(call->message, &error);
+    audit_tell(&entry);
     call_free(call);
 }
 
@@ -119,34 +121,39 @@ static void emit_changed(const Call *call, const char *object, uint64_t generati
             object, call->op->object_verb, (uint32_t)call->uid, generation);
 }
 
+static void reply_done(const Call *call, const EngineResult *result) {
+    switch (call->op->kind) {
+    case OP_EXEC:
+        if (result->terminal >= 0)
+            (void)sd_bus_reply_method_return(call->message, "sh", result->unit, result->terminal);
+        else
+            (void)sd_bus_reply_method_return(call->message, "s", result->unit);
+        return;
+    case OP_REPAIR:
+        (void)sd_bus_reply_method_return(call->message, "u", result->repaired);
+        return;
+    default:
+        (void)sd_bus_reply_method_return(call->message, "t", result->generation);
+    }
+}
+
+/* Who asked is answered first; then everybody is told. */
 static void engine_done(void *data, const EngineResult *result) {
     Call *call = data;
+    AuditEntry entry = audit_entry(call, ERROR_NONE, NULL, result->generation);
+    bool changed = call->op->kind != OP_EXEC && (call->op->kind != OP_REPAIR || result->repaired > 0);
 
     if (result->code != ERROR_NONE) {
         fail_call(call, result->code, result->message);
         return;
     }
-    record(call, ERROR_NONE, NULL, result->generation);
-    if (call->op->kind == OP_EXEC) {
-        if (result->terminal >= 0)
-            (void)sd_bus_reply_method_return(call->message, "sh", result->unit, result->terminal);
-        else
-            (void)sd_bus_reply_method_return(call->message, "s", result->unit);
-        call_free(call);
-        return;
-    }
-    if (call->op->kind == OP_REPAIR) {
-        if (result->repaired > 0)
-            emit_changed(call, call->object, result->generation);
-        (void)sd_bus_reply_method_return(call->message, "u", result->repaired);
-        call_free(call);
-        return;
-    }
-    if (*call->object)
+    audit_write(call->bus->audit, &entry);
+    reply_done(call, result);
+    if (changed && *call->object)
         emit_changed(call, call->object, result->generation);
-    for (size_t i = 0; !*call->object && i < call->bus->n_deleted; i++) /* a purge names none, and is about many */
+    for (size_t i = 0; changed && !*call->object && i < call->bus->n_deleted; i++) /* a purge names none, and is about many */
         emit_changed(call, call->bus->deleted[i], result->generation);
-    (void)sd_bus_reply_method_return(call->message, "t", result->generation);
+    audit_tell(&entry);
     call_free(call);
 }
 

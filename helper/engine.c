@@ -154,9 +154,12 @@ static void persist_and_commit(Task *task) {
         return;
     }
     store_journal_end(engine->store);
+    /* Who waits is answered before everybody else is told. */
+    leave(task);
+    answer(task);
     if (engine->listener.after_commit)
         engine->listener.after_commit(engine->listener.data);
-    finish(task);
+    start_next(engine);
 }
 
 static void workload_started(void *data, ErrorCode code, const char *message) {

@@ -34,6 +34,12 @@ static int survey(Kernel *kernel, const Model *model, const Scope *scope, Findin
     return kernel_survey(kernel, vpcs, n, findings);
 }
 
+static int add_incomplete(Findings *findings) {
+    return findings_add(findings, strdup("a stored object"), strdup("cannot be read"),
+            strdup("what it describes may be in the kernel all the same, and is neither shown nor looked after"),
+            strdup("journalctl -u vpcd names it; put its file right or remove it, then: systemctl restart vpcd"), false);
+}
+
 int check(Kernel *kernel, const Model *model, const Scope *scope, Findings *findings, Failure *failure) {
     _cleanup_whole_ Whole whole = { 0 };
     _cleanup_free_ char *host_rules = NULL, *mend = NULL;
@@ -46,7 +52,9 @@ int check(Kernel *kernel, const Model *model, const Scope *scope, Findings *find
         return -ENOMEM;
     }
     findings->mend = mend;
-    r = kernel_verify(kernel, &whole.plan, host_rules, findings, NULL);
+    r = model->incomplete ? add_incomplete(findings) : 0;
+    if (r >= 0)
+        r = kernel_verify(kernel, &whole.plan, host_rules, findings, NULL);
     if (r >= 0)
         r = survey(kernel, model, scope, findings);
     findings->mend = NULL;
@@ -87,6 +95,9 @@ int check_repair(Kernel *kernel, const Model *model, const Scope *scope, unsigne
 
     if (r < 0)
         return r;
+    if (model->incomplete)
+        return failure_set(failure, ERROR_STORAGE, "a stored object cannot be read ('journalctl -u vpcd' names it), and "
+                "mending without it would take away what it describes");
     r = kernel_mend(kernel, &whole.plan, &whole.draft, host_rules, ret_mended, &broken, failure);
     return r < 0 ? r : list_new(&whole.plan, broken, ret_new);
 }

@@ -394,6 +394,7 @@ static int load_directory(Store *store, Kind kind, Model *model, FILE *warnings)
         fprintf(warnings, "%s/%s: %s; ", directories[kind], entry->d_name, load_problem(r, buffer));
         /* What a newer version wrote is left alone: an older copy would undo it. */
         r_previous = r == -EPROTONOSUPPORT ? r : load_object(store, kind, previous, model);
+        model->incomplete = model->incomplete || r_previous < 0;
         fprintf(warnings, "%s\n", r_previous == 0 ? "the generation before is used" : "it is left as it is and not used");
     }
     closedir(directory);

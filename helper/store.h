@@ -21,7 +21,7 @@ Store *store_free(Store *store);
 DEFINE_CLEANUP(Store *, store_free)
 
 /* Reads everything. A file that cannot be used is replaced in the model by its generation before, and reported; when that
- * is no good either, the object's name is in the warning and it stays on disk untouched. The caller frees `warnings`,
+ * is no good either, the object's name is in the warning, it stays on disk untouched, and the model is incomplete. The caller frees `warnings`,
  * one a line, NULL when there are none. */
 int store_load(Store *store, Model **ret, char **ret_warnings);
 

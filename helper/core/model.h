@@ -111,6 +111,7 @@ typedef struct Model {
     HostInterface **interfaces;
     size_t n_interfaces;
     uint64_t generation; /* of the last change to anything */
+    bool incomplete;     /* an object that is stored could not be read: more may be in the kernel than this says */
 } Model;
 
 Model *model_free(Model *model);

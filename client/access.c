@@ -56,7 +56,7 @@ int access_can(Context *context) {
     if (context_given(context, OPTION_JSON))
         status = print_json(context, answer);
     else
-        printf("%s\n", is_allowed(answer) ? "yes" : json_text(answer, "reason"));
+        print_told("%s", is_allowed(answer) ? "yes" : json_text(answer, "reason"));
     return status == EXIT_DONE && !is_allowed(answer) ? EXIT_NOT_AUTHORIZED : status;
 }
 

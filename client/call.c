@@ -430,6 +430,15 @@ static int read_value(sd_bus_message *message, json_object **ret) {
     return read_basic(message, type, ret);
 }
 
+static bool is_list_of_objects(json_object *list) {
+    if (!json_object_is_type(list, json_type_array))
+        return false;
+    for (size_t i = 0; i < json_object_array_length(list); i++)
+        if (!json_object_is_type(json_object_array_get_idx(list, i), json_type_object))
+            return false;
+    return true;
+}
+
 int call_list(Context *context, const char *method, const char *vpc, json_object **ret) {
     _cleanup_message_ sd_bus_message *reply = NULL;
     int status, r;
@@ -443,12 +452,11 @@ int call_list(Context *context, const char *method, const char *vpc, json_object
     r = read_value(reply, ret);
     if (r < 0)
         return report_errno(context, r, "the answer of vpcd");
-    if (!json_object_is_type(*ret, json_type_array)) {
-        json_object_put(*ret);
-        *ret = NULL;
-        return report_errno(context, -EBADMSG, "the answer of vpcd");
-    }
-    return EXIT_DONE;
+    if (is_list_of_objects(*ret))
+        return EXIT_DONE;
+    json_object_put(*ret);
+    *ret = NULL;
+    return report_errno(context, -EBADMSG, "the answer of vpcd");
 }
 
 static const struct {

@@ -33,8 +33,11 @@ static bool confirmed(json_object *names, bool all) {
     size_t size = 0;
 
     fprintf(stderr, "This deletes %s, with all that runs in them:\n", all ? "everybody's VPCs" : "your VPCs");
-    for (size_t i = 0; i < json_object_array_length(names); i++)
-        fprintf(stderr, "  %s\n", json_object_get_string(json_object_array_get_idx(names, i)));
+    for (size_t i = 0; i < json_object_array_length(names); i++) {
+        _cleanup_free_ char *name = text_escape(json_object_get_string(json_object_array_get_idx(names, i)));
+
+        fprintf(stderr, "  %s\n", name ? name : "");
+    }
     if (json_object_array_length(names) == 0)
         fprintf(stderr, "  (there are none, only what else may be left of vpcctl)\n");
     fprintf(stderr, "Type 'yes' to go on: ");
@@ -68,7 +71,7 @@ int cleanup(Context *context) {
         return print_json(context, result);
     }
     for (size_t i = 0; i < json_object_array_length(names); i++)
-        printf("vpc %s deleted\n", json_object_get_string(json_object_array_get_idx(names, i)));
+        print_told("vpc %s deleted", json_object_get_string(json_object_array_get_idx(names, i)));
     if (json_object_array_length(names) == 0)
         printf(all ? "everything of vpcctl is gone\n" : "you have no VPCs\n");
     return EXIT_DONE;

@@ -29,11 +29,11 @@ static int tell(Context *context, const char *const names[2]) {
     if (peering && context_given(context, OPTION_JSON))
         return print_json(context, peering);
     if (peering && *json_text(peering, "awaits"))
-        printf("peering %s/%s requested; the owner of %s agrees with 'vpcctl peer accept %s %s'\n",
+        print_told("peering %s/%s requested; the owner of %s agrees with 'vpcctl peer accept %s %s'",
                 json_text(peering, "vpc1"), json_text(peering, "vpc2"), json_text(peering, "awaits"),
                 json_text(peering, "vpc1"), json_text(peering, "vpc2"));
     else if (peering)
-        printf("peering %s/%s created (%s and %s)\n", json_text(peering, "vpc1"), json_text(peering, "vpc2"),
+        print_told("peering %s/%s created (%s and %s)", json_text(peering, "vpc1"), json_text(peering, "vpc2"),
                 json_text(peering, "cidr1"), json_text(peering, "cidr2"));
     else
         printf("peering %s/%s created\n", names[0], names[1]);

@@ -37,7 +37,7 @@ int subnet_add(Context *context) {
     if (subnet && context_given(context, OPTION_JSON))
         return print_json(context, subnet);
     if (subnet)
-        printf("subnet %s/%s added (%s, %s, address %s, namespace %s)\n", vpc, name, json_text(subnet, "cidr"),
+        print_told("subnet %s/%s added (%s, %s, address %s, namespace %s)", vpc, name, json_text(subnet, "cidr"),
                 json_text(subnet, "type"), json_text(subnet, "address"), json_text(subnet, "namespace"));
     else
         printf("subnet %s/%s added\n", vpc, name);

@@ -4,6 +4,8 @@
 #include "call.h"
 
 #include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <time.h>
 
 bool colours_wanted(FILE *stream) {
@@ -12,29 +14,59 @@ bool colours_wanted(FILE *stream) {
     return str_empty(getenv("NO_COLOR")) && terminal && !streq(terminal, "dumb") && isatty(fileno(stream));
 }
 
+/* How many bytes at the beginning of the text are a character that commands a terminal or changes how what is around it is
+ * shown: controls, writing direction, invisible ones. 0: it is none of them. */
+static size_t deceptive_length(const unsigned char *in) {
+    static const struct {
+        unsigned char first, second, from, to;
+    } three[] = {
+        { 0xe2, 0x80, 0x8b, 0x8f }, /* U+200B to U+200F */
+        { 0xe2, 0x80, 0xa8, 0xae }, /* U+2028 to U+202E */
+        { 0xe2, 0x81, 0xa0, 0xaf }, /* U+2060 to U+206F */
+        { 0xef, 0xbb, 0xbf, 0xbf }, /* U+FEFF */
+        { 0xef, 0xbf, 0xb9, 0xbb }, /* U+FFF9 to U+FFFB */
+    };
+
+    if (in[0] < 0x20 || in[0] == 0x7f)
+        return 1;
+    /* U+0080 to U+009F, U+00AD, U+061C */
+    if ((in[0] == 0xc2 && ((in[1] >= 0x80 && in[1] <= 0x9f) || in[1] == 0xad)) || (in[0] == 0xd8 && in[1] == 0x9c))
+        return 2;
+    for (size_t i = 0; i < ELEMENTSOF(three); i++)
+        if (in[0] == three[i].first && in[1] == three[i].second && in[2] >= three[i].from && in[2] <= three[i].to)
+            return 3;
+    return in[0] == 0xf3 && in[1] >= 0xa0 && in[2] && in[3] ? 4 : 0; /* from U+E0000 on */
+}
+
 char *text_escape(const char *text) {
-    static const char digits[] = "0123456789abcdef";
     char *escaped = malloc(strlen(text) * 4 + 1), *out = escaped;
 
     if (!escaped)
         return NULL;
-    for (const unsigned char *in = (const unsigned char *)text; *in; in++) {
-        /* U+0080 to U+009F are control characters as well, in UTF-8 0xC2 and one of these. */
-        bool c1 = in[0] == 0xc2 && in[1] >= 0x80 && in[1] <= 0x9f;
+    for (const unsigned char *in = (const unsigned char *)text; *in;) {
+        size_t n = deceptive_length(in);
 
-        if (*in >= 0x20 && *in != 0x7f && !c1) {
-            *out++ = (char)*in;
-            continue;
-        }
-        if (c1)
-            in++;
-        *out++ = '\\';
-        *out++ = 'x';
-        *out++ = digits[*in >> 4];
-        *out++ = digits[*in & 15];
+        if (n == 0)
+            *out++ = (char)*in++;
+        for (size_t i = 0; i < n; i++)
+            out += sprintf(out, "\\x%02x", *in++);
     }
     *out = '\0';
     return escaped;
+}
+
+void print_told(const char *format, ...) {
+    _cleanup_free_ char *text = NULL, *safe = NULL;
+    va_list arguments;
+    int r;
+
+    va_start(arguments, format);
+    r = vasprintf(&text, format, arguments);
+    va_end(arguments);
+    if (r < 0)
+        text = NULL;
+    safe = text ? text_escape(text) : NULL;
+    puts(safe ? safe : "done, but there is no memory to say so");
 }
 
 char *user_name(uid_t uid) {

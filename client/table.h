@@ -27,8 +27,11 @@ int print_json_line(const Context *context, json_object *value);
 /* {"deleted": name} with --json, else "noun name verb". A status. */
 int print_gone(const Context *context, const char *noun, const char *name, const char *verb);
 
-/* Text from elsewhere, safe for a terminal: control characters as \xNN. NULL without memory. */
+/* Text from elsewhere, safe for a terminal: characters that command it or are not seen, as \xNN. NULL without memory. */
 char *text_escape(const char *text);
+
+/* A line on stdout with what vpcd says in it, escaped in the same way. */
+void print_told(const char *format, ...) _printf_(1, 2);
 
 /* The user's name, or the number. NULL without memory. */
 char *user_name(uid_t uid);

@@ -102,14 +102,13 @@ static int append_stdio(sd_bus_message *message, const Start *start) {
                 "StandardInputFileDescriptor", "h", stdio[0],
                 "StandardOutputFileDescriptor", "h", stdio[1],
                 "StandardErrorFileDescriptor", "h", stdio[2]);
-    /* Not TTYVHangup: what reads on our side would take the hang-up before the start for the end. The terminal is new, and
-     * its session's end hangs it up. */
-    return sd_bus_message_append(message, "(sv)(sv)(sv)(sv)(sv)",
+    /* Not TTYVHangup: what reads on our side would take the hang-up before the start for the end. Not TTYReset: a
+     * new terminal needs none, and a reset throws away what has not been read yet. */
+    return sd_bus_message_append(message, "(sv)(sv)(sv)(sv)",
             "StandardInput", "s", "tty",
             "StandardOutput", "s", "tty",
             "StandardError", "s", "tty",
-            "TTYPath", "s", start->terminal_path,
-            "TTYReset", "b", true);
+            "TTYPath", "s", start->terminal_path);
 }
 
 static int start_unit(Task *task, const Start *start, const char *sys) {

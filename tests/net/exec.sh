@@ -55,8 +55,9 @@ is 'SIGINT ends the program: 130' "$(interrupt INT 2>/dev/null)" 130
 is 'SIGTERM ends the program: 143' "$(interrupt TERM 2>/dev/null)" 143
 is 'SIGHUP ends the program: 129' "$(interrupt HUP 2>/dev/null)" 129
 is 'when the client is killed the program ends too' "$(interrupt KILL 2>/dev/null)" 137
+# (the pause: with the signal the terminal throws away what is on its way, and goes on doing so for a moment)
 output=$("$tests/net/pty-drive.py" 10 ready $'\003' \
-    as alice vpcctl exec --vpc vpc1 --subnet public -- sh -c 'trap "echo caught; exit 9" INT; echo ready; while :; do sleep 0.1; done'
+    as alice vpcctl exec --vpc vpc1 --subnet public -- sh -c 'trap "sleep 0.3; echo caught; exit 9" INT; echo ready; while :; do sleep 0.1; done'
     echo "status $?")
 like 'Ctrl-C on a terminal reaches the program' "$output" caught
 like 'which decides what to do with it' "$output" 'status 9'

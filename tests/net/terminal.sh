@@ -54,6 +54,12 @@ output=$(drive end -- "${exec_in[@]}" -- sh -c 'seq 20000; exit 6' | md5sum)
 is 'a lot of output comes whole' "$output" "$(seq 20000 | md5sum)"
 output=$(drive end -- "${exec_in[@]}" -- printf 'last words')
 like 'the last output of a program that ends at once' "$output" 'last words'
+is 'erasing takes whole characters' "$(drive wait ready send 'a\xc3\xbc\x7f\r' end -- "${exec_in[@]}" -- sh -c 'echo ready; read line; echo "[$line]"' | tail -n 1)" '[a]'
+# A client that comes late to reading: nothing may be thrown away at the end.
+output=$(session wait ready run 'pkill -STOP -x vpcctl; sleep 1.5; pkill -CONT -x vpcctl' end -- \
+    "${exec_in[@]}" -- sh -c 'echo ready; sleep 0.5; echo last words; exit 7')
+like 'nor is it lost when we are slow' "$output" '^last words'
+like 'nor the status' "$output" '^status 7$'
 is 'input that is no keys, with --tty' "$({ sleep 1; printf 'one\ntwo\n'; } | alice vpcctl exec vpc1/public --tty -- sh -c 'stty -echo; cat' | tr -d '\r' | xargs)" 'one two'
 check 'a flood of input does not block' timeout 20 bash -c \
     "drive() { \"$tests/net/terminal-drive.py\" \"\$@\"; }; head -c 300000 /dev/zero | tr '\\0' 'x' | fold -w 100 | as alice vpcctl exec vpc1/public --tty -- sh -c 'stty -echo; sleep 1; head -n 100 >/dev/null'"

@@ -44,6 +44,24 @@ static bool confirmed(json_object *names, bool all) {
     return getline(&answer, &size, stdin) > 0 && (streq(answer, "yes\n") || streq(answer, "yes"));
 }
 
+/* Whether anything is left. On stderr, since stdout has the result. */
+static int verify(Context *context) {
+    _cleanup_json_ json_object *findings = NULL;
+    int status = call_list(context, "Check", "", &findings);
+
+    if (status != EXIT_DONE)
+        return status;
+    for (size_t i = 0; i < json_object_array_length(findings); i++) {
+        json_object *finding = json_object_array_get_idx(findings, i);
+
+        _cleanup_free_ char *object = text_escape(json_text(finding, "object"));
+        _cleanup_free_ char *what = text_escape(json_text(finding, "finding"));
+
+        fprintf(stderr, "vpcctl: %s %s\n", object ? object : "", what ? what : "");
+    }
+    return json_object_array_length(findings) == 0 ? EXIT_DONE : EXIT_FAILED;
+}
+
 int cleanup(Context *context) {
     bool all = context_given(context, OPTION_ALL), sure = context_given(context, OPTION_YES);
     _cleanup_json_ json_object *names = NULL, *result = NULL;
@@ -68,11 +86,12 @@ int cleanup(Context *context) {
         result = json_object_new_object();
         if (!result || json_object_object_add(result, "deleted", json_object_get(names)) < 0)
             return report_errno(context, -ENOMEM, "output");
-        return print_json(context, result);
+        status = print_json(context, result);
+        return status == EXIT_DONE && context_given(context, OPTION_VERIFY) ? verify(context) : status;
     }
     for (size_t i = 0; i < json_object_array_length(names); i++)
         print_told("vpc %s deleted", json_object_get_string(json_object_array_get_idx(names, i)));
     if (json_object_array_length(names) == 0)
         printf(all ? "everything of vpcctl is gone\n" : "you have no VPCs\n");
-    return EXIT_DONE;
+    return context_given(context, OPTION_VERIFY) ? verify(context) : EXIT_DONE;
 }

@@ -34,6 +34,7 @@ typedef enum OptionId {
     OPTION_NO_TTY,
     OPTION_RESTART,
     OPTION_FOLLOW,
+    OPTION_VERIFY,
     /* From here on: taken by every verb. */
     OPTION_JSON,
     OPTION_NO_LEGEND,

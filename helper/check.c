@@ -40,6 +40,13 @@ static int add_incomplete(Findings *findings) {
             strdup("journalctl -u vpcd names it; put its file right or remove it, then: systemctl restart vpcd"), false);
 }
 
+static int find_leftovers(Kernel *kernel, const Plan *expected, Findings *findings) {
+    _cleanup_plan_ Plan leftovers = { 0 };
+    int r = kernel_find_leftovers(kernel, expected, &leftovers);
+
+    return r < 0 ? r : kernel_report_leftovers(&leftovers, findings);
+}
+
 int check(Kernel *kernel, const Model *model, const Scope *scope, Findings *findings, Failure *failure) {
     _cleanup_whole_ Whole whole = { 0 };
     _cleanup_free_ char *host_rules = NULL, *mend = NULL;
@@ -55,6 +62,8 @@ int check(Kernel *kernel, const Model *model, const Scope *scope, Findings *find
     r = model->incomplete ? add_incomplete(findings) : 0;
     if (r >= 0)
         r = kernel_verify(kernel, &whole.plan, host_rules, findings, NULL);
+    if (r >= 0 && !scope->vpc && scope->uid == 0 && !model->incomplete)
+        r = find_leftovers(kernel, &whole.plan, findings);
     if (r >= 0)
         r = survey(kernel, model, scope, findings);
     findings->mend = NULL;
@@ -100,4 +109,17 @@ int check_repair(Kernel *kernel, const Model *model, const Scope *scope, unsigne
                 "mending without it would take away what it describes");
     r = kernel_mend(kernel, &whole.plan, &whole.draft, host_rules, ret_mended, &broken, failure);
     return r < 0 ? r : list_new(&whole.plan, broken, ret_new);
+}
+
+int check_clear(Kernel *kernel, const Model *model, Failure *failure) {
+    static const Scope everything;
+    _cleanup_whole_ Whole whole = { 0 };
+    _cleanup_plan_ Plan leftovers = { 0 };
+    int r = whole_make(&whole, model, &everything);
+
+    if (r >= 0)
+        r = kernel_find_leftovers(kernel, &whole.plan, &leftovers);
+    if (r < 0)
+        return failure_set(failure, ERROR_KERNEL, "the kernel cannot be looked at: %s", strerror(-r));
+    return kernel_apply(kernel, &leftovers, APPLY_CONVERGE, failure);
 }

@@ -12,3 +12,6 @@ int check(Kernel *kernel, const Model *model, const Scope *scope, Findings *find
  * programs that were in them are in nowhere. ERROR_KERNEL when something could not be mended. */
 int check_repair(Kernel *kernel, const Model *model, const Scope *scope, unsigned *ret_mended, char ***ret_new,
         Failure *failure);
+
+/* Takes away what is ours in the kernel and belongs to no VPC of the model: state was lost. */
+int check_clear(Kernel *kernel, const Model *model, Failure *failure);

@@ -135,6 +135,27 @@ static void undo(Task *task) {
     undo_apply(task);
 }
 
+static void ignore_stopped(void *data, ErrorCode code, const char *message) {
+}
+
+/* Everything is to go, also what no stored object tells of any more. */
+static void clear_leftovers(Engine *engine) {
+    _cleanup_failure_ Failure failure = { 0 };
+
+    char slice[] = UNIT_SLICE, *units[] = { slice };
+
+    (void)units_stop(engine->units, units, 1, ignore_stopped, NULL);
+    if (check_clear(engine->kernel, engine->model, &failure) < 0)
+        log_failure("removing what is left over", &failure);
+    if (engine->model->n_vpcs > 0)
+        return;
+    failure_clear(&failure);
+    if (store_clear(engine->store, &failure) < 0)
+        log_failure("removing what is left over", &failure);
+    else
+        engine->model->incomplete = false;
+}
+
 static void persist_and_commit(Task *task) {
     Engine *engine = task->engine;
     _cleanup_failure_ Failure failure = { 0 };
@@ -153,6 +174,8 @@ static void persist_and_commit(Task *task) {
         undo(task);
         return;
     }
+    if (task->op->change == change_purge && task->request->all)
+        clear_leftovers(engine);
     store_journal_end(engine->store);
     /* Who waits is answered before everybody else is told. */
     leave(task);
@@ -494,9 +517,6 @@ int engine_submit(
 }
 
 /* --- start and end --- */
-
-static void ignore_stopped(void *data, ErrorCode code, const char *message) {
-}
 
 /* What a killed vpcd left half done becomes the old state or the new one, whole. */
 static int recover(Engine *engine) {

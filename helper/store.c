@@ -32,9 +32,9 @@ static int open_directory(int at, const char *path) {
     return fd < 0 ? -errno : fd;
 }
 
-/* What was being written when vpcd was killed. */
-static int sweep(int directory) {
-    static const char suffix[] = TEMPORARY;
+/* Removes the files whose names end so. */
+static int sweep(int directory, const char *suffix) {
+    size_t suffix_length = strlen(suffix);
     int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *entries = fd < 0 ? NULL : fdopendir(fd);
     struct dirent *entry;
@@ -48,7 +48,7 @@ static int sweep(int directory) {
     while ((entry = readdir(entries))) {
         size_t length = strlen(entry->d_name);
 
-        if (length >= sizeof(suffix) && streq(entry->d_name + length - (sizeof(suffix) - 1), suffix))
+        if (length > suffix_length && streq(entry->d_name + length - suffix_length, suffix))
             (void)unlinkat(directory, entry->d_name, 0);
     }
     closedir(entries);
@@ -73,11 +73,11 @@ int store_open(const char *state_directory, const char *runtime_directory, Store
         store->directory[i] = open_directory(state, directories[i]);
         if (store->directory[i] < 0)
             return store->directory[i];
-        r = sweep(store->directory[i]);
+        r = sweep(store->directory[i], TEMPORARY); /* what was being written when vpcd was killed */
         if (r < 0)
             return r;
     }
-    r = sweep(store->runtime);
+    r = sweep(store->runtime, TEMPORARY);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(store);
@@ -432,6 +432,19 @@ int store_load(Store *store, Model **ret, char **ret_warnings) {
     *ret = TAKE_PTR(model);
     *ret_warnings = size ? TAKE_PTR(text) : NULL;
     return 0;
+}
+
+int store_clear(Store *store, Failure *failure) {
+    int r = 0;
+
+    for (int kind = 0; r == 0 && kind < _KIND_MAX; kind++) {
+        r = sweep(store->directory[kind], ".json~");
+        if (r == 0)
+            r = sweep(store->directory[kind], ".json");
+        if (r == 0 && fsync(store->directory[kind]) < 0)
+            r = -errno;
+    }
+    return r < 0 ? failure_set(failure, ERROR_STORAGE, "the stored objects cannot be removed: %s", strerror(-r)) : 0;
 }
 
 /* --- journal --- */

@@ -30,6 +30,9 @@ int store_load(Store *store, Model **ret, char **ret_warnings);
  * puts them right. */
 int store_save(Store *store, const Draft *draft, bool reverse, uint64_t generation, Failure *failure);
 
+/* Forgets every object that is stored, also those that could not be read. */
+int store_clear(Store *store, Failure *failure);
+
 /* Notes the change in the journal before its first step, and forgets it after its last. */
 int store_journal_begin(Store *store, const Draft *draft, uint64_t generation, Failure *failure);
 void store_journal_end(Store *store);

@@ -38,6 +38,10 @@ int kernel_verify(Kernel *kernel, const Plan *plan, const char *host_rules, Find
 int kernel_mend(Kernel *kernel, const Plan *plan, const Draft *draft, const char *host_rules, unsigned *ret_mended,
         bool **ret_broken, Failure *failure);
 
+/* What is ours in the kernel by its mark and is not made by the plan, which is that of all VPCs: as steps that take it away. */
+int kernel_find_leftovers(Kernel *kernel, const Plan *expected, Plan *ret);
+int kernel_report_leftovers(const Plan *leftovers, Findings *findings);
+
 /* What the rest of the host does to the VPCs (survey.c): other programs' rules, routes, interfaces, settings. */
 int kernel_survey(Kernel *kernel, const Vpc *const *vpcs, size_t n_vpcs, Findings *findings);
 

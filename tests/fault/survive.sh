@@ -243,4 +243,30 @@ rm -rf "${state:?}"/*s/*
 systemctl start vpcd.service
 vpcctl cleanup --all --yes >/dev/null
 check 'nothing is left at the end' vpcctl check
+
+# ---- State is lost. -------------------------------------------------------------------------------------------------
+
+before=$(picture_kernel)
+ip netns add mine
+ip -n mine link add eth0 type veth peer name other
+ip link add vpc-mine type veth peer name other-mine
+need alice vpcctl vpc create --name vpc1 --cidr 10.0.0.0/16
+need alice vpcctl subnet add --vpc vpc1 --name public --cidr 10.0.1.0/24 --type public
+need alice vpcctl deploy webserver --vpc vpc1 --subnet public --port 8080
+systemctl stop vpcd.service
+rm -rf "${state:?}"/vpcs
+systemctl start vpcd.service
+said=$(vpcctl check)
+for left in "link vpc-vpc1 in the host's namespace" 'namespace vpc1' 'namespace vpc1-public'; do
+    like "without state $left is found to be left over" "$said" "^$left is left over"
+done
+unlike 'what is not ours is not' "$said" 'mine'
+refuse 'cleanup of a user leaves it' 1 'left over' vpcctl cleanup --yes --verify
+check 'cleanup --all takes it away, and says that nothing is left' vpcctl cleanup --all --yes --verify
+check 'what is not ours is still there' ip -n mine link show eth0
+check 'also the link with a name like ours' ip link show vpc-mine
+ip netns del mine
+ip link del vpc-mine
+check 'the program has ended' eventually 5 bash -c '! pgrep -f "[h]ttpd.*8080"'
+same 'the kernel is as before all of it' "$before" "$(picture_kernel)"
 done_testing

@@ -27,7 +27,7 @@ before=$(numberless)
 
 # Foreign things that have to stay as they are.
 ip netns add mine
-ip -n mine link add dummy0 type dummy
+ip -n mine link add dummy0 type veth peer name other
 ip -n mine addr add 192.0.2.7/24 dev dummy0
 nft 'add table inet mine; add chain inet mine c { type filter hook forward priority 5; }; add rule inet mine c counter'
 ip route add 192.0.2.128/25 dev lo
@@ -71,10 +71,11 @@ broken 'forwarding of the exit' 'setting ipv4/conf/eth0/forwarding' sysctl -qw n
 same 'after all of these the machine is as before' "$before" "$(
     ip netns del mine; nft delete table inet mine; ip route del 192.0.2.128/25; numberless)"
 ip netns add mine
-ip -n mine link add dummy0 type dummy
+ip -n mine link add dummy0 type veth peer name other
 ip -n mine addr add 192.0.2.7/24 dev dummy0
 nft 'add table inet mine; add chain inet mine c { type filter hook forward priority 5; }; add rule inet mine c counter'
 ip route add 192.0.2.128/25 dev lo
+foreign=$(mine)
 
 broken 'a namespace' 'namespace vpc1-public is missing' ip netns del vpc1-public
 check 'what ran in it is back' eventually 10 fetch vpc2-a http://10.0.1.2:8080/

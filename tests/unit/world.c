@@ -1,39 +1,49 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "world.h"
 
-/* Lines are "NETNS|KIND|…", in which nothing that we make has a '|'. */
+/* A table from "NETNS|KIND|…" to the rest of the line, which is "" but for links, settings and how many rules a chain has.
+ * Nothing that we make has a '|' in it. */
+
+static void put(World *world, char *key, const char *value) {
+    g_hash_table_insert(world->things, key, g_strdup(value)); /* takes the key over */
+}
+
+static const char *value_of(const World *world, const char *key) {
+    return g_hash_table_lookup(world->things, key);
+}
 
 World *world_new(void) {
     World *world = g_new0(World, 1);
 
-    world->things = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    g_hash_table_add(world->things, g_strdup("host|netns"));
-    g_hash_table_add(world->things, g_strdup("host|sysctl|ipv4/conf/eth1/forwarding|1"));
+    world->things = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    world->block_maps = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    world->command_chains = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    put(world, g_strdup("host|netns"), "");
+    put(world, g_strdup("host|sysctl|ipv4/conf/eth1/forwarding|"), "1");
     return world;
 }
 
 World *world_copy(const World *world) {
     World *copy = world_new();
     GHashTableIter iterator;
-    gpointer line;
+    gpointer key, value;
 
+    g_hash_table_remove_all(copy->things);
     g_hash_table_iter_init(&iterator, world->things);
-    while (g_hash_table_iter_next(&iterator, &line, NULL))
-        g_hash_table_add(copy->things, g_strdup(line));
+    while (g_hash_table_iter_next(&iterator, &key, &value))
+        put(copy, g_strdup(key), value);
     return copy;
 }
 
 void world_free(World *world) {
     g_hash_table_unref(world->things);
+    g_hash_table_unref(world->block_maps);
+    g_hash_table_unref(world->command_chains);
     g_free(world);
 }
 
-static bool has(const World *world, const char *line) {
-    return g_hash_table_contains(world->things, line);
-}
-
-static void put(World *world, char *line) {
-    g_hash_table_add(world->things, line); /* takes it over */
+static bool has(const World *world, const char *key) {
+    return g_hash_table_contains(world->things, key);
 }
 
 /* Takes away every line that begins so; how many there were. */
@@ -61,21 +71,33 @@ static unsigned drop_prefix(World *world, const char *prefix) {
         g_autofree char *_line = g_strdup_printf(__VA_ARGS__);                                                         \
         has(world, _line);                                                                                             \
     })
-#define PUT(world, ...) put(world, g_strdup_printf(__VA_ARGS__))
+#define PUT(world, ...) put(world, g_strdup_printf(__VA_ARGS__), "")
+#define REMOVE(world, ...)                                                                                             \
+    ({                                                                                                                 \
+        g_autofree char *_line = g_strdup_printf(__VA_ARGS__);                                                         \
+        g_hash_table_remove((world)->things, _line);                                                                   \
+    })
+#define VALUE_OF(world, ...)                                                                                           \
+    ({                                                                                                                 \
+        g_autofree char *_line = g_strdup_printf(__VA_ARGS__);                                                         \
+        value_of(world, _line);                                                                                        \
+    })
 
 static void complain(const char *what, const char *where, const char *thing) {
     g_error("the kernel refuses: %s [%s] %s", what, where, thing);
 }
 
 bool world_forwards(const World *world, const char *interface) {
-    return HAS(world, "host|sysctl|ipv4/conf/%s/forwarding|1", interface);
+    return streq_null(VALUE_OF(world, "host|sysctl|ipv4/conf/%s/forwarding|", interface), "1");
 }
 
 /* --- links --- */
 
+/* "NETNS|link|NAME|" has "bridge MAC" or "veth MAC OTHER-NETNS OTHER-LINK". */
+
 /* A link with its addresses, routes and settings. */
 static void drop_link(World *world, const char *netns, const char *link) {
-    g_assert_cmpuint(DROP(world, "%s|link|%s|", netns, link), ==, 1);
+    g_assert_true(REMOVE(world, "%s|link|%s|", netns, link));
     (void)DROP(world, "%s|port|%s|", netns, link);
     (void)DROP(world, "%s|address|%s|", netns, link);
     (void)DROP(world, "%s|route|%s|", netns, link);
@@ -85,55 +107,34 @@ static void drop_link(World *world, const char *netns, const char *link) {
 }
 
 static bool has_link(const World *world, const char *netns, const char *link) {
-    g_autofree char *prefix = g_strdup_printf("%s|link|%s|", netns, link);
-    GHashTableIter iterator;
-    gpointer line;
-
-    if (streq(link, "lo"))
-        return HAS(world, "%s|netns", netns);
-    g_hash_table_iter_init(&iterator, world->things);
-    while (g_hash_table_iter_next(&iterator, &line, NULL))
-        if (g_str_has_prefix(line, prefix))
-            return true;
-    return false;
+    return streq(link, "lo") ? HAS(world, "%s|netns", netns) : HAS(world, "%s|link|%s|", netns, link);
 }
 
 /* A veth and its other end. False when there is none. */
 static bool drop_veth(World *world, const char *netns, const char *link) {
-    g_autofree char *prefix = g_strdup_printf("%s|link|%s|veth|", netns, link);
-    GHashTableIter iterator;
-    gpointer line;
+    const char *value = VALUE_OF(world, "%s|link|%s|", netns, link);
 
-    g_hash_table_iter_init(&iterator, world->things);
-    while (g_hash_table_iter_next(&iterator, &line, NULL)) {
-        if (!g_str_has_prefix(line, prefix))
-            continue;
-        g_auto(GStrv) parts = g_strsplit(line, "|", -1); /* netns link NAME veth MAC OTHER-NETNS OTHER-LINK */
-        drop_link(world, netns, link);
-        drop_link(world, parts[5], parts[6]);
-        return true;
-    }
-    return false;
+    if (!value || !g_str_has_prefix(value, "veth "))
+        return false;
+    g_auto(GStrv) parts = g_strsplit(value, " ", -1);
+    drop_link(world, netns, link);
+    drop_link(world, parts[2], parts[3]);
+    return true;
 }
 
 static void drop_netns(World *world, const char *netns) {
     g_autofree char *prefix = g_strdup_printf("%s|link|", netns);
-    bool again = true;
+    g_autoptr(GPtrArray) links = g_ptr_array_new_with_free_func(g_free);
+    GHashTableIter iterator;
+    gpointer key;
 
     /* Its veths take their other ends along. */
-    while (again) {
-        GHashTableIter iterator;
-        gpointer line;
-
-        again = false;
-        g_hash_table_iter_init(&iterator, world->things);
-        while (!again && g_hash_table_iter_next(&iterator, &line, NULL))
-            if (g_str_has_prefix(line, prefix) && strstr(line, "|veth|")) {
-                g_auto(GStrv) parts = g_strsplit(line, "|", -1);
-
-                again = drop_veth(world, netns, parts[2]);
-            }
-    }
+    g_hash_table_iter_init(&iterator, world->things);
+    while (g_hash_table_iter_next(&iterator, &key, NULL))
+        if (g_str_has_prefix(key, prefix))
+            g_ptr_array_add(links, g_strndup((char *)key + strlen(prefix), strlen(key) - strlen(prefix) - 1));
+    for (unsigned i = 0; i < links->len; i++)
+        (void)drop_veth(world, netns, links->pdata[i]);
     (void)DROP(world, "%s|", netns);
 }
 
@@ -152,8 +153,10 @@ static void make_veth(World *world, const Step *step, const char *netns, bool co
     }
     mac_format(&step->mac, mac);
     mac_format(&step->peer_mac, peer_mac);
-    PUT(world, "%s|link|%s|veth|%s|%s|%s", netns, step->link, mac, other, step->peer_link);
-    PUT(world, "%s|link|%s|veth|%s|%s|%s", other, step->peer_link, peer_mac, netns, step->link);
+    g_autofree char *end = g_strdup_printf("veth %s %s %s", mac, other, step->peer_link),
+                    *peer_end = g_strdup_printf("veth %s %s %s", peer_mac, netns, step->link);
+    put(world, g_strdup_printf("%s|link|%s|", netns, step->link), end);
+    put(world, g_strdup_printf("%s|link|%s|", other, step->peer_link), peer_end);
 }
 
 /* --- nft --- */
@@ -185,23 +188,24 @@ static void nft_elements(World *world, const char *netns, char **words, const ch
             continue;
         if (jump && !HAS(world, "%s|nft|%s|%s|chain|%s", netns, words[2], words[3], jump + strlen(": jump ")))
             complain("jump to no chain", netns, thing);
-        put(world, g_steal_pointer(&thing));
+        if (jump && g_hash_table_contains(world->block_maps, words[4]) &&
+                g_hash_table_contains(world->command_chains, jump + strlen(": jump ")))
+            complain("jump to a chain that nft makes later", netns, thing);
+        put(world, g_steal_pointer(&thing), "");
     }
 }
 
-/* Rules of a chain in their order. */
+/* Rules of a chain in their order. The chain's own value counts them. */
 static void nft_add_rule(World *world, const char *netns, char **words, const char *line) {
-    g_autofree char *prefix = g_strdup_printf("%s|nft|%s|%s|chain|%s|", netns, words[2], words[3], words[4]);
-    GHashTableIter iterator;
-    gpointer thing;
-    unsigned n = 0;
+    g_autofree char *chain = g_strdup_printf("%s|nft|%s|%s|chain|%s", netns, words[2], words[3], words[4]);
+    const char *count = value_of(world, chain);
+    unsigned n = count ? (unsigned)strtoul(count, NULL, 10) : 0;
 
-    if (!HAS(world, "%s|nft|%s|%s|chain|%s", netns, words[2], words[3], words[4]))
+    if (!count)
         complain("no such chain", netns, line);
-    g_hash_table_iter_init(&iterator, world->things);
-    while (g_hash_table_iter_next(&iterator, &thing, NULL))
-        n += g_str_has_prefix(thing, prefix);
-    PUT(world, "%s%04u %s", prefix, n, line);
+    PUT(world, "%s|%04u %s", chain, n, line);
+    g_autofree char *more = g_strdup_printf("%u", n + 1);
+    put(world, g_steal_pointer(&chain), more);
 }
 
 static bool is_jumped_to(const World *world, const char *netns, const char *chain) {
@@ -236,18 +240,21 @@ static void nft_command(World *world, const char *netns, const char *line) {
         PUT(world, "%s|nft|%s|%s|set|%s", netns, words[2], words[3], words[4]);
     else if (streq(kind, "element") && (add || delete))
         nft_elements(world, netns, words, line, delete);
-    else if (streq(kind, "chain") && add)
-        PUT(world, "%s|nft|%s|%s|chain|%s", netns, words[2], words[3], words[4]);
-    else if (streq(kind, "chain") && streq(verb, "flush")) {
+    else if (streq(kind, "chain") && add) {
+        if (!HAS(world, "%s|nft|%s|%s|chain|%s", netns, words[2], words[3], words[4]))
+            PUT(world, "%s|nft|%s|%s|chain|%s", netns, words[2], words[3], words[4]);
+        g_hash_table_add(world->command_chains, g_strdup(words[4]));
+    } else if (streq(kind, "chain") && streq(verb, "flush")) {
         if (!HAS(world, "%s|nft|%s|%s|chain|%s", netns, words[2], words[3], words[4]))
             complain("no such chain", netns, line);
         (void)DROP(world, "%s|nft|%s|%s|chain|%s|", netns, words[2], words[3], words[4]);
+        PUT(world, "%s|nft|%s|%s|chain|%s", netns, words[2], words[3], words[4]);
     } else if (streq(kind, "chain") && delete) {
         if (is_jumped_to(world, netns, words[4]))
             complain("chain in use", netns, line);
         if (DROP(world, "%s|nft|%s|%s|chain|%s|", netns, words[2], words[3], words[4]) > 0)
             complain("chain with rules", netns, line);
-        if (DROP(world, "%s|nft|%s|%s|chain|%s", netns, words[2], words[3], words[4]) != 1)
+        if (!REMOVE(world, "%s|nft|%s|%s|chain|%s", netns, words[2], words[3], words[4]))
             complain("no such chain", netns, line);
     } else if (streq(kind, "rule") && add)
         nft_add_rule(world, netns, words, line);
@@ -264,6 +271,8 @@ static void nft_block_line(World *world, const char *netns, const char *table, c
         g_free(*part);
         *part = g_strdup_printf("%s|%s", streq(words[0], "chain") ? "chain" : "set", words[1]);
         PUT(world, "%s|nft|%s|%s", netns, table, *part);
+        if (streq(words[0], "map"))
+            g_hash_table_add(world->block_maps, g_strdup(words[1]));
     } else if (streq(line, "}"))
         g_clear_pointer(part, g_free);
     else if (*line)
@@ -274,6 +283,8 @@ void world_load_rules(World *world, const char *netns, const char *text) {
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
     g_autofree char *table = NULL, *part = NULL;
 
+    g_hash_table_remove_all(world->block_maps);
+    g_hash_table_remove_all(world->command_chains);
     for (char **line = lines; *line; line++) {
         bool ends = table && streq(*line, "}");
 
@@ -299,14 +310,13 @@ static void apply_sysctl(World *world, const Step *step, const char *netns) {
     g_auto(GStrv) parts = g_strsplit(step->key, "/", -1);
 
     g_assert_cmpint(step->host_sysctl_guard, ==, step->expected != NULL);
-    if (step->host_sysctl_guard && !HAS(world, "%s%s", prefix, step->expected))
+    if (step->host_sysctl_guard && !streq_null(value_of(world, prefix), step->expected))
         return;
     /* A setting of a link is there with it; the host's own interfaces are nobody's here. */
     if ((streq(parts[1], "conf") || streq(parts[1], "neigh")) && !streq(parts[2], "all") && !streq(parts[2], "default") &&
             (!streq(netns, "host") || g_str_has_prefix(parts[2], "vpc-")) && !has_link(world, netns, parts[2]))
         complain("setting of no link", netns, step->key);
-    drop_prefix(world, prefix);
-    put(world, g_strconcat(prefix, step->text, NULL));
+    put(world, g_steal_pointer(&prefix), step->text);
 }
 
 static void apply_simple(World *world, const Step *step, const char *netns, bool converge, char *thing) {
@@ -321,12 +331,13 @@ static void apply_simple(World *world, const Step *step, const char *netns, bool
     }
     if (has(world, thing) && !converge)
         complain("there already", netns, thing);
-    put(world, g_steal_pointer(&owned));
+    put(world, g_steal_pointer(&owned), "");
 }
 
 static void apply_step(World *world, const Step *step, bool converge) {
     const char *netns = step->netns ? step->netns : "host";
     char mac[MAC_TEXT_MAX], cidr[CIDR_TEXT_MAX], address[ADDRESS_TEXT_MAX];
+    g_autofree char *bridge = NULL;
 
     if (!HAS(world, "%s|netns", netns) && step->kind != STEP_NETNS && !(converge && step->remove))
         complain("no such namespace", netns, step_kind_name(step->kind));
@@ -342,7 +353,8 @@ static void apply_step(World *world, const Step *step, bool converge) {
     case STEP_BRIDGE:
         if (has_link(world, netns, step->link) && !converge)
             complain("bridge is there", netns, step->link);
-        PUT(world, "%s|link|%s|bridge|%s", netns, step->link, mac_format(&step->mac, mac));
+        bridge = g_strconcat("bridge ", mac_format(&step->mac, mac), NULL);
+        put(world, g_strdup_printf("%s|link|%s|", netns, step->link), bridge);
         break;
     case STEP_VETH:
         if (!step->remove)
@@ -393,14 +405,14 @@ static int compare_lines(gconstpointer a, gconstpointer b) {
 }
 
 char *world_text(const World *world) {
-    g_autoptr(GPtrArray) lines = g_ptr_array_new();
+    g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
     GHashTableIter iterator;
-    gpointer line;
+    gpointer key, value;
 
     g_hash_table_iter_init(&iterator, world->things);
-    while (g_hash_table_iter_next(&iterator, &line, NULL))
-        if (!(g_str_has_prefix(line, "host|sysctl|") && g_str_has_suffix(line, "|0")))
-            g_ptr_array_add(lines, line);
+    while (g_hash_table_iter_next(&iterator, &key, &value))
+        if (!(g_str_has_prefix(key, "host|sysctl|") && streq(value, "0")))
+            g_ptr_array_add(lines, *(char *)value ? g_strconcat(key, " ", value, NULL) : g_strdup(key));
     g_ptr_array_sort(lines, compare_lines);
     g_ptr_array_add(lines, NULL);
     return g_strjoinv("\n", (char **)lines->pdata);

@@ -9,6 +9,9 @@
 
 typedef struct World {
     GHashTable *things; /* lines */
+    /* Of the text that is being loaded: maps that a table's block made, and chains that commands made. nft makes a map's
+     * elements together with the map, wherever in the text they are added, so the two do not go together. */
+    GHashTable *block_maps, *command_chains;
 } World;
 
 /* With the host alone, on which eth1 has been forwarding all along. */

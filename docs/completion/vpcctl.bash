@@ -32,7 +32,7 @@ __vpcctl_values() {
         VERB)
             printf '%s\n' vpc-create vpc-delete subnet-add subnet-delete nat-enable nat-disable peer-create peer-accept \
                 peer-delete firewall-apply firewall-clear deploy-webserver deploy-run deploy-restart \
-                deploy-logs deploy-stop exec purge
+                deploy-logs deploy-stop exec check repair purge
             ;;
         INTERFACE) ls /sys/class/net ;;
     esac

@@ -49,7 +49,7 @@ char *text_escape(const char *text) {
         if (n == 0)
             *out++ = (char)*in++;
         for (size_t i = 0; i < n; i++)
-            out += sprintf(out, "\\x%02x", *in++);
+            out += snprintf(out, sizeof("\\xff"), "\\x%02x", *in++);
     }
     *out = '\0';
     return escaped;

@@ -476,7 +476,7 @@ static char *detail_show(const char *value) {
             break;
         }
         if (is_deceptive(c))
-            end += sprintf(end, "\\u{%" PRIx32 "}", c);
+            end += snprintf(end, sizeof("\\u{10ffff}"), "\\u{%" PRIx32 "}", c);
         else
             end = mempcpy(end, start, (size_t) (value - start));
     }

@@ -61,7 +61,7 @@ static char *format_entry(uint64_t usec, const char *text, size_t size) {
         return NULL;
     }
     end += strftime(end, 32, "%Y-%m-%dT%H:%M:%S", &tm);
-    end += sprintf(end, ".%06" PRIu64 "Z ", usec % 1000000);
+    end += snprintf(end, sizeof(".999999Z "), ".%06" PRIu64 "Z ", usec % 1000000);
     for (size_t i = 0; i < size;) {
         size_t length = utf8_length((const unsigned char *)text + i, size - i);
 

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kernel/private.h"
 #include "kernel/sysctl.h"
+#include "kernel/view.h"
 
-#include <linux/rtnetlink.h>
 #include <net/if.h>
-#include <netlink/route/addr.h>
-#include <netlink/route/link.h>
-#include <netlink/route/route.h>
 #include <stdio.h>
 
 /* A name in a namespace: what a step makes or takes away. */
@@ -118,58 +115,15 @@ int observe_forwarding(const char *name) {
     return !streq(value, "0");
 }
 
-/* --- what the host uses already; libnl's caches, since nothing has to be fast here --- */
-
-typedef struct HostView {
-    struct nl_sock *socket;
-    struct nl_cache *links, *addresses, *routes;
-} HostView;
-
-static void host_view_clear(HostView *view) {
-    nl_cache_free(view->routes);
-    nl_cache_free(view->addresses);
-    nl_cache_free(view->links);
-    nl_socket_free(view->socket);
-}
-
-static int host_view_load(HostView *view) {
-    view->socket = nl_socket_alloc();
-    if (!view->socket)
-        return -ENOMEM;
-    if (nl_connect(view->socket, NETLINK_ROUTE) < 0 ||
-            rtnl_link_alloc_cache(view->socket, AF_UNSPEC, &view->links) < 0 ||
-            rtnl_addr_alloc_cache(view->socket, &view->addresses) < 0 ||
-            rtnl_route_alloc_cache(view->socket, AF_UNSPEC, 0, &view->routes) < 0)
-        return -EIO;
-    return 0;
-}
+/* --- what the host uses already. Not with libnl's caches: they wait for ever for an answer when the question could not be
+ * sent (link_request_update() in libnl 3.7). --- */
 
 /* The link's name, NULL when it is an uplink of ours. */
-static const char *foreign_link(const HostView *view, int index, LinkName buffer) {
-    struct rtnl_link *link = rtnl_link_get(view->links, index);
-    if (!link)
-        return "?";
-    const char *alias = rtnl_link_get_ifalias(link), *name = rtnl_link_get_name(link);
-    bool ours = alias && streq(alias, LINK_ALIAS) && name && strncmp(name, "vpc-", 4) == 0;
-    snprintf(buffer, sizeof(LinkName), "%s", name ? name : "?");
-    rtnl_link_put(link);
-    return ours ? NULL : buffer;
-}
-
-/* The block of an address object, its host bits cleared; false for what is no IP block. */
-static bool read_block(struct nl_addr *address, int family, Cidr *ret) {
-    if ((family != AF_INET && family != AF_INET6))
-        return false;
-    *ret = (Cidr){ .address.family = family };
-    size_t length = address ? nl_addr_get_len(address) : 0;
-    if (length > address_size(family))
-        return false;
-    if (length > 0)
-        memcpy(ret->address.bytes, nl_addr_get_binary_addr(address), length);
-    ret->prefix = address ? nl_addr_get_prefixlen(address) : 0;
-    for (size_t bit = ret->prefix; bit < address_size(family) * 8; bit++)
-        ret->address.bytes[bit / 8] &= (uint8_t)~(0x80 >> (bit % 8));
-    return true;
+static const char *foreign_link(const View *view, int index) {
+    for (size_t i = 0; i < view->n_links; i++)
+        if (view->links[i].index == index)
+            return view->links[i].ours && strncmp(view->links[i].name, "vpc-", 4) == 0 ? NULL : view->links[i].name;
+    return "?";
 }
 
 static bool is_default(const Cidr *block) {
@@ -183,47 +137,61 @@ static int describe(const Cidr *block, const char *link, char **ret) {
     return r < 0 ? -ENOMEM : 1;
 }
 
-static int meets_address(const HostView *view, const Cidr *cidr, char **ret) {
-    for (struct nl_object *object = nl_cache_get_first(view->addresses); object; object = nl_cache_get_next(object)) {
-        struct rtnl_addr *address = (struct rtnl_addr *)object;
-        LinkName buffer;
-        Cidr block;
-        if (!read_block(rtnl_addr_get_local(address), rtnl_addr_get_family(address), &block) ||
-                !cidr_overlaps(&block, cidr))
-            continue;
-        const char *link = foreign_link(view, rtnl_addr_get_ifindex(address), buffer);
-        if (link)
+/* The block that the address is in. */
+static Cidr block_of(const SeenAddress *seen) {
+    Cidr block = { seen->address, seen->prefix };
+    for (size_t bit = block.prefix; bit < address_size(block.address.family) * 8; bit++)
+        block.address.bytes[bit / 8] &= (uint8_t)~(0x80 >> (bit % 8));
+    return block;
+}
+
+static int meets_address(const View *view, const Cidr *cidr, char **ret) {
+    for (size_t i = 0; i < view->n_addresses; i++) {
+        Cidr block = block_of(&view->addresses[i]);
+        const char *link = foreign_link(view, view->addresses[i].link);
+        if (link && cidr_overlaps(&block, cidr))
             return describe(&block, link, ret);
     }
     return 0;
 }
 
-static int meets_route(const HostView *view, const Cidr *cidr, char **ret) {
-    for (struct nl_object *object = nl_cache_get_first(view->routes); object; object = nl_cache_get_next(object)) {
-        struct rtnl_route *route = (struct rtnl_route *)object;
-        LinkName buffer;
-        Cidr block;
-        if (!read_block(rtnl_route_get_dst(route), rtnl_route_get_family(route), &block) || is_default(&block) ||
-                !cidr_overlaps(&block, cidr))
-            continue;
-        int n_hops = rtnl_route_get_nnexthops(route);
-        if (n_hops == 0) /* unreachable, blackhole */
-            return describe(&block, NULL, ret);
-        for (int i = 0; i < n_hops; i++) {
-            const char *link = foreign_link(view, rtnl_route_nh_get_ifindex(rtnl_route_nexthop_n(route, i)), buffer);
-            if (link)
-                return describe(&block, link, ret);
-        }
-    }
-    return 0;
+typedef struct RouteSearch {
+    const View *view;
+    const Cidr *cidr;
+    char *found;
+} RouteSearch;
+
+static int meet_route(const SeenRoute *route, void *data) {
+    RouteSearch *search = data;
+    if (search->found || is_default(&route->destination) || !cidr_overlaps(&route->destination, search->cidr))
+        return 0;
+    const char *link = route->link == 0 ? NULL : foreign_link(search->view, route->link);
+    if (route->link != 0 && !link)
+        return 0;
+    return describe(&route->destination, link, &search->found); /* unreachable, blackhole: without a link */
 }
 
 int observe_host_route(Kernel *kernel, const Cidr *cidr, char **ret) {
-    _cleanup_(host_view_clear) HostView view = {};
+    _cleanup_(view_clear) View view = {};
+    RouteSearch search = { &view, cidr, NULL };
+    Netlink *route;
     *ret = NULL;
-    int r = host_view_load(&view);
-    if (r < 0)
+    int r = netns_route(&kernel->pool, kernel->pool.host, &route);
+    if (r >= 0)
+        r = view_load(route, &view);
+    if (r >= 0)
+        r = meets_address(&view, cidr, ret);
+    if (r != 0)
         return r;
-    r = meets_address(&view, cidr, ret);
-    return r != 0 ? r : meets_route(&view, cidr, ret);
+    r = -EAGAIN;
+    for (int attempt = 0; attempt < VIEW_ATTEMPTS_MAX && r == -EAGAIN; attempt++) {
+        free(TAKE_PTR(search.found));
+        r = view_each_route(route, AF_UNSPEC, meet_route, &search);
+    }
+    if (r < 0) {
+        free(search.found);
+        return r;
+    }
+    *ret = search.found;
+    return search.found != NULL;
 }

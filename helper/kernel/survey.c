@@ -120,7 +120,7 @@ static bool leaves_by(const View *view, const SeenLink *link, bool *ret_any) {
         if (route->destination.prefix > 1 || route->destination.address.family != AF_INET)
             continue;
         *ret_any = true;
-        found = found || route->link == link->index || route->link == 0;
+        found = found || route->link == link->index;
     }
     return found;
 }

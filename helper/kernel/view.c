@@ -14,9 +14,6 @@ static inline void message_free(struct nl_msg **message) {
 }
 #define _cleanup_message_ _cleanup_(message_free)
 
-/* How often a list that changes while it is read is begun anew. */
-#define ATTEMPTS_MAX 10
-
 void view_clear(View *view) {
     free(view->links);
     free(view->addresses);
@@ -91,37 +88,71 @@ static int see_address(const struct nlmsghdr *header, void *data) {
     return 0;
 }
 
+typedef struct RouteVisit {
+    int (*visit)(const SeenRoute *route, void *data);
+    void *data;
+} RouteVisit;
+
+/* One for each of its links. */
+static int visit_hops(const RouteVisit *visit, SeenRoute *seen, struct nlattr *hops) {
+    int rest = nla_len(hops);
+    for (struct rtnexthop *hop = nla_data(hops); RTNH_OK(hop, rest); rest -= RTNH_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop)) {
+        seen->link = hop->rtnh_ifindex;
+        int r = visit->visit(seen, visit->data);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
 static int see_route(const struct nlmsghdr *header, void *data) {
-    View *view = data;
+    const RouteVisit *visit = data;
     struct nlattr *parts[RTA_MAX + 1];
     SeenRoute seen = {};
     if (header->nlmsg_type != RTM_NEWROUTE || nlmsg_datalen(header) < (int)sizeof(struct rtmsg) ||
             nlmsg_parse(mutable(header), sizeof(struct rtmsg), parts, RTA_MAX, NULL) < 0)
         return 0;
     const struct rtmsg *info = nlmsg_data(header);
-    if (info->rtm_table != RT_TABLE_MAIN || info->rtm_type != RTN_UNICAST || (info->rtm_flags & RTM_F_CLONED))
+    if (address_size(info->rtm_family) == 0 || (info->rtm_flags & RTM_F_CLONED))
         return 0;
+    seen.main = info->rtm_table == RT_TABLE_MAIN && info->rtm_type == RTN_UNICAST;
     seen.destination = (Cidr){ { .family = info->rtm_family }, info->rtm_dst_len };
     if (info->rtm_dst_len > 0 && !read_address(parts[RTA_DST], info->rtm_family, &seen.destination.address))
         return 0;
     if (parts[RTA_GATEWAY])
         (void)read_address(parts[RTA_GATEWAY], info->rtm_family, &seen.gateway);
+    if (parts[RTA_MULTIPATH])
+        return visit_hops(visit, &seen, parts[RTA_MULTIPATH]);
     if (parts[RTA_OIF])
         seen.link = (int)nla_get_u32(parts[RTA_OIF]);
+    int r = visit->visit(&seen, visit->data);
+    return r < 0 ? r : 0;
+}
+
+static int keep_route(const SeenRoute *route, void *data) {
+    View *view = data;
+    if (!route->main)
+        return 0;
     if (GROW(view->routes, view->n_routes) < 0)
         return -ENOMEM;
-    view->routes[view->n_routes++] = seen;
+    view->routes[view->n_routes++] = *route;
     return 0;
 }
 
-static int list(Netlink *route, int type, void *head, size_t size, NetlinkVisit visit, View *view) {
+static int list(Netlink *route, int type, void *head, size_t size, NetlinkVisit visit, void *data) {
     _cleanup_message_ struct nl_msg *message = nlmsg_alloc_simple(type, NLM_F_DUMP);
     if (!message)
         return -ENOMEM;
     if (nlmsg_append(message, head, size, NLMSG_ALIGNTO) < 0 ||
             (type == RTM_GETLINK && nla_put_u32(message, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS) < 0))
         return -EMSGSIZE;
-    return netlink_query(route, message, visit, view);
+    return netlink_query(route, message, visit, data);
+}
+
+int view_each_route(Netlink *route, int family, int (*visit)(const SeenRoute *route, void *data), void *data) {
+    RouteVisit by = { visit, data };
+    return list(route, RTM_GETROUTE, &(struct rtmsg){ .rtm_family = (unsigned char)family }, sizeof(struct rtmsg), see_route,
+            &by);
 }
 
 static int load_once(Netlink *route, View *view) {
@@ -129,13 +160,13 @@ static int load_once(Netlink *route, View *view) {
     if (r >= 0)
         r = list(route, RTM_GETADDR, &(struct ifaddrmsg){}, sizeof(struct ifaddrmsg), see_address, view);
     if (r >= 0)
-        r = list(route, RTM_GETROUTE, &(struct rtmsg){ .rtm_family = AF_INET }, sizeof(struct rtmsg), see_route, view);
+        r = view_each_route(route, AF_INET, keep_route, view);
     return r;
 }
 
 int view_load(Netlink *route, View *ret) {
     int r = -EAGAIN;
-    for (int attempt = 0; attempt < ATTEMPTS_MAX && (r == -EAGAIN || r == -ENOBUFS); attempt++) {
+    for (int attempt = 0; attempt < VIEW_ATTEMPTS_MAX && (r == -EAGAIN || r == -ENOBUFS); attempt++) {
         View view = {};
         r = load_once(route, &view);
         if (r < 0)

@@ -4,6 +4,9 @@
 
 #include "kernel/netns.h"
 
+/* How often a list that changes while it is read is begun anew. */
+#define VIEW_ATTEMPTS_MAX 10
+
 typedef struct SeenLink {
     int index;
     LinkName name;
@@ -23,9 +26,9 @@ typedef struct SeenAddress {
     unsigned prefix;
 } SeenAddress;
 
-/* Of the main table. */
 typedef struct SeenRoute {
-    int link; /* 0: none, or several */
+    bool main; /* leads somewhere, and is in the main table */
+    int link;  /* 0: none; one through several links is seen once for each */
     Cidr destination;
     Address gateway; /* no family: on-link */
 } SeenRoute;
@@ -35,13 +38,16 @@ typedef struct View {
     size_t n_links;
     SeenAddress *addresses;
     size_t n_addresses;
-    SeenRoute *routes;
+    SeenRoute *routes; /* IPv4, main */
     size_t n_routes;
 } View;
 
 /* Through a routing socket of the namespace. Negative errno. */
 int view_load(Netlink *route, View *ret);
 void view_clear(View *view);
+
+/* Every route of the family (AF_UNSPEC: of both), of whatever table and type. -EAGAIN: they changed meanwhile. */
+int view_each_route(Netlink *route, int family, int (*visit)(const SeenRoute *route, void *data), void *data);
 
 /* NULL when there is none. */
 const SeenLink *view_link(const View *view, const char *name);

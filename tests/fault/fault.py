@@ -13,6 +13,8 @@ strace does that from outside (signal= and error= of -e inject=). After each of 
   - the same call again succeeds, or says that it is done already; taking it back succeeds.
 Meanwhile packets between two subnets of another VPC are counted: none may be lost.
 
+With LAB_POINTS only points that match that expression, such as "kill at openat 3$", are tried.
+
 "sample" takes some points of each kind, always the same ones, "full" all. A check is printed for each operation, kind
 and system call, and one for each point that ends badly.
 """
@@ -68,7 +70,7 @@ def tap(good, name, why=""):
     if not good:
         failures += 1
     print(f"{'ok' if good else 'not ok'} {count} - {name}", flush=True)
-    for line in why.splitlines()[:40]:
+    for line in why.splitlines()[:120]:
         print(f"#   {line}", flush=True)
 
 
@@ -84,8 +86,16 @@ def vpcctl(arguments, timeout=60):
     return run(["vpcctl", "--no-ask-password", *arguments.split()], timeout)
 
 
+def where_it_hangs():
+    """What vpcd's threads, and the process for nft, wait in."""
+    return run("for p in $(pgrep -x vpcd); do for t in /proc/$p/task/*; do echo $t; grep -E '^(State|TracerPid|SigQ)' $t/status;"
+               " cat $t/syscall $t/wchan; echo; cat $t/stack; done; ls -l /proc/$p/fd; done 2>&1")[1]
+
+
 def must(arguments):
-    status, output = vpcctl(arguments)
+    status, output = vpcctl(arguments, 20)
+    if status == 124:
+        output += where_it_hangs()
     if status != 0:
         raise RuntimeError(f"vpcctl {arguments}: exit status {status}: {output}")
 
@@ -408,11 +418,18 @@ def try_operation(name, full, shard, shards):
     if not full:
         kinds = [spread(group, n) for group, n in zip(kinds, (SAMPLE_KILLS, SAMPLE_ERRORS, SAMPLE_WORKER))]
     todo = [point for group in kinds for point in group][shard::shards]
+    if "LAB_POINTS" in os.environ:
+        todo = [point for point in todo if re.search(os.environ["LAB_POINTS"], f"{point.kind} at {point.call} {point.nth}")]
     probe = Probe("bystander-a", "bystander-b", "10.7.2.2")
     tried = collections.Counter()
     for point in todo:
-        reached, wrong = bad_end(operation, undo, point, old, new, old_objects, new_objects)
-        wrong += take_back(undo, before, old)
+        if "LAB_POINTS" in os.environ:
+            print(f"# {point}", flush=True)
+        try:
+            reached, wrong = bad_end(operation, undo, point, old, new, old_objects, new_objects)
+            wrong += take_back(undo, before, old)
+        except RuntimeError as error:
+            raise RuntimeError(f"{point}: {error}") from error
         if reached:
             tried[point.kind if not full else f"{point.kind} at {point.call}"] += 1
         if wrong:

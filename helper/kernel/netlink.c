@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kernel/netlink.h"
 
+#include <fcntl.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
@@ -136,6 +137,23 @@ const char *netlink_why(const Netlink *netlink) {
     return netlink->why;
 }
 
+/* Throws away what is still to come of an answer: a list that is not read to its end makes the kernel refuse the next one
+ * (EBUSY). */
+static void drain(Netlink *netlink) {
+    netlink->n_messages = netlink->n_pending = 0;
+    if (nl_socket_set_nonblocking(netlink->socket) < 0)
+        return;
+    for (int failures = 0; failures < 10;) {
+        int r = nl_recvmsgs_default(netlink->socket);
+        if (r == -NLE_AGAIN)
+            break;
+        failures += r < 0;
+    }
+    int fd = nl_socket_get_fd(netlink->socket), flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0)
+        abort(); /* an answer could be taken for none */
+}
+
 /* -ENOBUFS: an answer was lost, so that nobody knows what happened. */
 static int talk(Netlink *netlink, struct nl_msg *const *messages, size_t n_messages) {
     struct iovec parts[REQUEST_MAX];
@@ -163,8 +181,10 @@ static int talk(Netlink *netlink, struct nl_msg *const *messages, size_t n_messa
         r = nl_recvmsgs_default(netlink->socket);
         if (r == -NLE_DUMP_INTR)
             return -EAGAIN;
-        if (r < 0)
+        if (r < 0) {
+            drain(netlink);
             return -ENOBUFS;
+        }
     }
     return netlink->error;
 }

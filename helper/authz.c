@@ -76,7 +76,6 @@ struct Check {
     Question *question; /* that is open, or NULL */
     bool waiting;       /* to ask it */
     Check *next_waiting;
-    sd_bus_track *presence;
     sd_event_source *timer;
 
     /* The verdict, while it waits for its turn in the event loop. */
@@ -152,7 +151,6 @@ static Check *check_free(Check *check) {
     authz->n_checks--;
 
     check_cancel_question(check);
-    sd_bus_track_unref(check->presence);
     sd_event_source_disable_unref(check->timer);
     sd_event_source_disable_unref(check->later);
     for (size_t i = 0; i < check->n_details; i++) {
@@ -186,7 +184,6 @@ static int check_decide(Check *check, ErrorCode verdict, char *message) {
     int r;
 
     check_cancel_question(check);
-    check->presence = sd_bus_track_unref(check->presence);
     check->timer = sd_event_source_disable_unref(check->timer);
     check->verdict = verdict;
     check->message = message;
@@ -220,9 +217,12 @@ _printf_(2, 3) static void check_deny(Check *check, const char *format, ...) {
     check_end(check, ERROR_ACCESS_DENIED, message);
 }
 
-static int on_gone(sd_bus_track *track, void *data) {
-    check_deny(data, "the caller has left the bus");
-    return 0;
+void authz_gone(Authz *authz, const char *name) {
+    for (Check *check = authz->checks, *next; check; check = next) {
+        next = check->next;
+        if (!check->later && streq(check->sender, name))
+            check_deny(check, "the caller has left the bus");
+    }
 }
 
 static int on_timeout(sd_event_source *source, uint64_t usec, void *data) {
@@ -503,18 +503,6 @@ static int check_add_details(Check *check, const AuthzDetail *details, size_t n_
     return 0;
 }
 
-static int check_watch(Check *check, sd_bus_message *call) {
-    int r;
-
-    r = sd_bus_track_new(check->authz->bus, &check->presence, on_gone, check);
-    if (r >= 0)
-        r = sd_bus_track_add_sender(check->presence, call);
-    if (r >= 0)
-        r = sd_event_add_time_relative(sd_bus_get_event(check->authz->bus), &check->timer, CLOCK_MONOTONIC,
-                VPCD_AUTH_TIMEOUT_SEC * UINT64_C(1000000), 1000000, on_timeout, check);
-    return r;
-}
-
 int authz_check(Authz *authz, sd_bus_message *call, uid_t uid, unsigned permissions, bool quiet,
         const AuthzDetail *details, size_t n_details, AuthzDone done, void *data) {
     _cleanup_(check_free_pointer) Check *check = NULL;
@@ -552,10 +540,10 @@ int authz_check(Authz *authz, sd_bus_message *call, uid_t uid, unsigned permissi
     if (uid == 0)
         r = check_decide(check, ERROR_NONE, NULL);
     else {
-        /* Asked first, since watching waits for a word of the bus, which polkit needs its time for anyway. */
         r = check_ask(check);
         if (r >= 0)
-            r = check_watch(check, call);
+            r = sd_event_add_time_relative(sd_bus_get_event(authz->bus), &check->timer, CLOCK_MONOTONIC,
+                    VPCD_AUTH_TIMEOUT_SEC * UINT64_C(1000000), 1000000, on_timeout, check);
     }
     if (r < 0)
         return r;

@@ -38,10 +38,12 @@ typedef void (*AuthzDone)(void *data, ErrorCode verdict, const char *message);
 
 /* Asks for every permission of the mask, one after the other, for the sender of `call` as "system-bus-name", with
  * interaction only if the message allows it and `quiet` is not set. uid: the sender's, as the bus vouches for it
- * (decode_caller()); root passes without being asked. The sender's leaving the bus cancels and denies. Details are
- * copied. Failure to ask: negative errno, and `done` is not called. */
+ * (callers.h); root passes without being asked. Details are copied. Failure to ask: negative errno, and `done` is not called. */
 int authz_check(Authz *authz, sd_bus_message *call, uid_t uid, unsigned permissions, bool quiet,
         const AuthzDetail *details, size_t n_details, AuthzDone done, void *data);
+
+/* This connection has left the bus: what is asked for it is cancelled, and denied. */
+void authz_gone(Authz *authz, const char *name);
 
 /* The polkit action of one permission, "org.vpcctl.vpcd1.create". */
 const char *authz_action(Permission permission);

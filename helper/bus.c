@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bus.h"
 
-#include "decode.h"
+#include "callers.h"
 #include "names.h"
 #include "objects.h"
 
@@ -11,11 +11,13 @@
 /* An exec, told apart by what it needs. */
 #define EXEC_AS_ROOT "exec-as-root"
 
-/* A changing call between its arrival and its reply. */
+/* A call between its arrival and its reply. */
 typedef struct Call {
     Bus *bus;
     sd_bus_message *message;
-    const Op *op;
+    Ticket *ticket;
+    const Op *op;     /* NULL: of one of D-Bus's own interfaces, which sd-bus answers */
+    bool passes;      /* that one has had its turn */
     const char *verb; /* for log and rules: that of the operation, or more exactly */
     Request *request;     /* handed to the engine after the verdict */
     unsigned permissions; /* that were asked for */
@@ -30,11 +32,12 @@ struct Bus {
     sd_bus *connection;
     Engine *engine;
     Authz *authz;
+    Callers *callers;
     Audit *audit;
     const Limits *limits;
     Objects *objects;
     sd_bus_vtable *vtable;
-    sd_bus_slot *slot;
+    sd_bus_slot *slot, *filter;
     Call *calls;
     unsigned pending;
     char **deleted; /* names of the VPCs that the last change deleted */
@@ -57,6 +60,14 @@ static void set_error(sd_bus_error *error, ErrorCode code, const char *message) 
 static int refuse(sd_bus_error *error, const Failure *failure) {
     set_error(error, failure->code, failure->message);
     return -error_info(failure->code)->number;
+}
+
+/* A refusal that nobody needs to be told of afterwards, before anything has begun. */
+static void answer_error(sd_bus_message *message, ErrorCode code, const char *text) {
+    _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+
+    set_error(&error, code, text);
+    (void)sd_bus_reply_method_error(message, &error);
 }
 
 static uid_t owner_of(const Bus *bus, const Request *request) {
@@ -86,6 +97,7 @@ static void call_free(Call *call) {
             call->bus->pending--;
             break;
         }
+    ticket_free(call->ticket);
     sd_bus_message_unref(call->message);
     request_free(call->request);
     free(call->object);
@@ -236,20 +248,6 @@ static char *join_arguments(char *const *argv) {
     return text;
 }
 
-/* One user's calls have an end, so that nobody keeps the others waiting. */
-static int check_limits(const Bus *bus, const Call *call, Failure *failure) {
-    unsigned calls = 0;
-
-    if (call->uid == 0)
-        return 0;
-    for (const Call *other = bus->calls; other; other = other->next)
-        calls += other->uid == call->uid;
-    if (calls >= bus->limits->calls_per_user)
-        return failure_set(failure, ERROR_LIMIT, "%u calls of yours are under way already ('calls-per-user'); wait for "
-                "one to end", calls);
-    return 0;
-}
-
 /* --- asking about authorization only --- */
 
 static void access_known(void *data, ErrorCode verdict, const char *message) {
@@ -292,31 +290,28 @@ static int permissions_asked_about(const Bus *bus, const Request *request, unsig
 
 /* --- beginning --- */
 
-static int begin_call(Bus *bus, sd_bus_message *message, const Op *op, Request *request, Failure *failure) {
-    _cleanup_free_ char *arguments = join_arguments(request->argv);
-    Call *call = calloc(1, sizeof(Call));
+/* What the call needs is asked for. */
+static int ask_for_it(Call *call, Failure *failure) {
+    _cleanup_free_ char *arguments = join_arguments(call->request->argv);
+    const Request *request = call->request;
+    Bus *bus = call->bus;
+    const Op *op = call->op;
     char owner[16] = "";
-    int r;
+    int r = 0;
 
-    if (!call)
-        return -ENOMEM;
-    *call = (Call){ .bus = bus, .op = op, .uid = request->uid, .owner = owner_of(bus, request), .next = bus->calls };
+    call->uid = request->uid;
+    call->owner = owner_of(bus, request);
     call->verb = request->as_root ? EXEC_AS_ROOT : op->verb;
-    note_vpcs(bus, request, call->made);
     call->object = op_object(op, request);
-    r = call->object && arguments ? check_limits(bus, call, failure) : -ENOMEM;
-    if (r >= 0 && op->kind == OP_CHECK)
+    note_vpcs(bus, request, call->made);
+    if (!call->object || !arguments)
+        return -ENOMEM;
+    if (op->kind == OP_CHECK)
         r = permissions_asked_about(bus, request, &call->permissions, failure);
-    else if (r >= 0)
+    else
         call->permissions = op->permissions(engine_model(bus->engine), request);
-    if (r < 0) {
-        free(call->object);
-        free(call);
+    if (r < 0)
         return r;
-    }
-    call->message = sd_bus_message_ref(message);
-    bus->calls = call;
-    bus->pending++;
     if (call->owner != (uid_t)-1)
         snprintf(owner, sizeof(owner), "%u", call->owner);
 
@@ -333,28 +328,87 @@ static int begin_call(Bus *bus, sd_bus_message *message, const Op *op, Request *
     };
     if (op->kind == OP_CHECK && call->permissions == 0) { /* reading what is one's own */
         access_known(call, ERROR_NONE, NULL);
-        request_free(request);
         return 0;
     }
-    r = authz_check(bus->authz, message, call->uid, call->permissions, op->kind == OP_CHECK, details, ELEMENTSOF(details),
-            op->kind == OP_CHECK ? access_known : authorized, call);
-    if (r < 0) {
-        call_free(call);
+    return authz_check(bus->authz, call->message, call->uid, call->permissions, op->kind == OP_CHECK, details,
+            ELEMENTSOF(details), op->kind == OP_CHECK ? access_known : authorized, call);
+}
+
+static int read_reply(Call *call, Failure *failure) {
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    int r = make_reply(call->bus, call->message, call->op, call->request, failure, &reply);
+
+    if (r < 0)
         return r;
-    }
-    call->request = request;
+    (void)sd_bus_send(NULL, reply, NULL);
+    call_free(call);
     return 0;
 }
 
-static int read_reply(Bus *bus, sd_bus_message *message, const Op *op, const Request *request, sd_bus_error *error) {
-    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-    _cleanup_failure_ Failure failure = { 0 };
-    int r = make_reply(bus, message, op, request, &failure, &reply);
+/* The call's turn has come. It has been answered and freed, or goes on by itself, when this is not negative. */
+static int begin(Call *call, const Caller *caller, Failure *failure) {
+    const Op *op = call->op;
+    int r;
 
+    if (!op) { /* back to sd-bus, past the filter */
+        call->passes = true;
+        r = sd_bus_message_rewind(call->message, true);
+        return r < 0 ? r : sd_bus_enqueue_for_read(call->bus->connection, call->message);
+    }
+    r = decode_fill(caller, call->request);
     if (r < 0)
-        return failure.code != ERROR_NONE ? refuse(error, &failure) : r;
-    r = sd_bus_send(NULL, reply, NULL);
-    return r < 0 ? r : 1;
+        return r;
+    if (op->kind == OP_READ &&
+            (!op->permissions || op->permissions(engine_model(call->bus->engine), call->request) == 0))
+        return read_reply(call, failure);
+    r = decode_shell(call->request, failure);
+    return r < 0 ? r : ask_for_it(call, failure);
+}
+
+static void called(void *data, Fate fate, const Caller *caller) {
+    _cleanup_failure_ Failure failure = { 0 };
+    Call *call = data;
+    int r = -ENOMEM;
+
+    switch (fate) {
+    case FATE_TURN:
+        r = begin(call, caller, &failure);
+        if (r >= 0)
+            return;
+        break;
+    case FATE_UNKNOWN:
+        (void)failure_set(&failure, ERROR_ACCESS_DENIED, "the bus does not say who the caller is");
+        break;
+    case FATE_TOO_MANY:
+        (void)failure_set(&failure, ERROR_LIMIT, "%u calls of yours are under way already ('calls-per-user'); wait for one to "
+                "end", call->bus->limits->calls_per_user);
+        break;
+    case FATE_GONE:
+        call_free(call);
+        return;
+    }
+    answer_error(call->message, failure.code != ERROR_NONE ? failure.code : ERROR_FAILED,
+            failure.code != ERROR_NONE ? failure.message : strerror(-r));
+    call_free(call);
+}
+
+/* Queues a call, of which nothing is kept if that fails. Takes the request over when it does not. */
+static int queue_call(Bus *bus, sd_bus_message *message, const Op *op, Request *request) {
+    Call *call = calloc(1, sizeof(Call));
+    int r;
+
+    if (!call)
+        return -ENOMEM;
+    *call = (Call){ .bus = bus, .message = sd_bus_message_ref(message), .op = op, .owner = (uid_t)-1, .next = bus->calls };
+    bus->calls = call;
+    bus->pending++;
+    call->request = request;
+    r = callers_queue(bus->callers, message, called, call, &call->ticket);
+    if (r < 0) {
+        call->request = NULL;
+        call_free(call);
+    }
+    return r;
 }
 
 int bus_dispatch(sd_bus_message *message, void *userdata, sd_bus_error *error) {
@@ -371,24 +425,38 @@ int bus_dispatch(sd_bus_message *message, void *userdata, sd_bus_error *error) {
     request = request_new();
     if (!request)
         return -ENOMEM;
+    /* At once, so that only what is of bounded size waits for its turn. */
     r = op->decode(message, request, &failure);
     if (r < 0)
         return failure.code != ERROR_NONE ? refuse(error, &failure) : r;
-    r = decode_caller(message, request);
-    if (r < 0) {
-        set_error(error, ERROR_ACCESS_DENIED, "the bus does not say who the caller is");
-        return -EACCES;
-    }
-    if (op->kind == OP_READ && (!op->permissions || op->permissions(engine_model(bus->engine), request) == 0))
-        return read_reply(bus, message, op, request, error);
-    r = decode_shell(request, &failure);
+    r = queue_call(bus, message, op, request);
     if (r < 0)
-        return failure.code != ERROR_NONE ? refuse(error, &failure) : r;
-    r = begin_call(bus, message, op, request, &failure);
-    if (r < 0)
-        return failure.code != ERROR_NONE ? refuse(error, &failure) : r;
+        return r;
     TAKE_PTR(request);
     return 1;
+}
+
+/* What sd-bus answers from all objects waits for its turn as well; what it answers from one or none passes. */
+static int on_incoming(sd_bus_message *message, void *data, sd_bus_error *error) {
+    Bus *bus = data;
+
+    for (Call *call = bus->calls; call; call = call->next)
+        if (call->passes && call->message == message) {
+            call_free(call);
+            return 0;
+        }
+    if (!sd_bus_message_is_method_call(message, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects") &&
+            !sd_bus_message_is_method_call(message, "org.freedesktop.DBus.Introspectable", "Introspect"))
+        return 0;
+    if (!sd_bus_message_has_signature(message, "")) /* sd-bus refuses it */
+        return 0;
+    return queue_call(bus, message, NULL, NULL) < 0 ? -ENOMEM : 1;
+}
+
+static void gone(void *data, const char *name) {
+    Bus *bus = data;
+
+    authz_gone(bus->authz, name);
 }
 
 /* --- the manager's properties --- */
@@ -475,7 +543,11 @@ int bus_new(sd_bus *connection, Engine *engine, Authz *authz, Audit *audit, cons
         .vtable = make_vtable() };
     if (!bus->vtable)
         return -ENOMEM;
-    r = sd_bus_add_object_vtable(connection, &bus->slot, VPCD_PATH, VPCD_MANAGER, bus->vtable, bus);
+    r = callers_new(connection, limits, gone, bus, &bus->callers);
+    if (r >= 0)
+        r = sd_bus_add_filter(connection, &bus->filter, on_incoming, bus);
+    if (r >= 0)
+        r = sd_bus_add_object_vtable(connection, &bus->slot, VPCD_PATH, VPCD_MANAGER, bus->vtable, bus);
     if (r >= 0)
         r = objects_new(connection, engine_model(engine), &bus->objects);
     if (r < 0)
@@ -490,6 +562,8 @@ Bus *bus_free(Bus *bus) {
         return NULL;
     while (bus->calls)
         call_free(bus->calls);
+    callers_free(bus->callers);
+    sd_bus_slot_unref(bus->filter);
     forget_deleted(bus);
     objects_free(bus->objects);
     sd_bus_slot_unref(bus->slot);

@@ -39,7 +39,7 @@ static int no_memory(Failure *failure) {
 
 /* --- the caller --- */
 
-static int read_groups(sd_bus_message *reply, Request *request) {
+static int read_groups(sd_bus_message *reply, Caller *caller) {
     const void *groups;
     size_t size;
     int r = sd_bus_message_enter_container(reply, 'v', "au");
@@ -51,13 +51,13 @@ static int read_groups(sd_bus_message *reply, Request *request) {
         return r;
     if (size / sizeof(uint32_t) > GROUPS_MAX)
         return -E2BIG;
-    free(request->groups);
-    request->groups = malloc(size ? size : 1);
-    if (!request->groups)
+    free(caller->groups);
+    caller->groups = malloc(size ? size : 1);
+    if (!caller->groups)
         return -ENOMEM;
     if (size)
-        memcpy(request->groups, groups, size);
-    request->n_groups = size / sizeof(uint32_t);
+        memcpy(caller->groups, groups, size);
+    caller->n_groups = size / sizeof(uint32_t);
     return sd_bus_message_exit_container(reply);
 }
 
@@ -65,32 +65,29 @@ _Static_assert(sizeof(gid_t) == sizeof(uint32_t), "groups cross the bus as u");
 
 /* The primary group is not marked among the groups that the bus tells, so the user database is asked. It has to be one of
  * those: a caller who has given it up does not get it back from us. */
-static void find_primary_group(Request *request) {
+static void find_primary_group(Caller *caller) {
     struct passwd entry, *found = NULL;
     char buffer[16384];
 
-    request->gid = request->n_groups > 0 ? request->groups[0] : (gid_t)-1;
-    if (getpwuid_r(request->uid, &entry, buffer, sizeof(buffer), &found) != 0 || !found)
+    caller->gid = caller->n_groups > 0 ? caller->groups[0] : (gid_t)-1;
+    if (getpwuid_r(caller->uid, &entry, buffer, sizeof(buffer), &found) != 0 || !found)
         return;
-    if (request->n_groups == 0)
-        request->gid = found->pw_gid;
-    for (size_t i = 0; i < request->n_groups; i++)
-        if (request->groups[i] == found->pw_gid)
-            request->gid = found->pw_gid;
+    if (caller->n_groups == 0)
+        caller->gid = found->pw_gid;
+    for (size_t i = 0; i < caller->n_groups; i++)
+        if (caller->groups[i] == found->pw_gid)
+            caller->gid = found->pw_gid;
 }
 
-int decode_caller(sd_bus_message *message, Request *request) {
-    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-    _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-    bool have_uid = false;
-    struct timespec now;
-    int r = sd_bus_call_method(sd_bus_message_get_bus(message), "org.freedesktop.DBus", "/org/freedesktop/DBus",
-            "org.freedesktop.DBus", "GetConnectionCredentials", &error, &reply, "s",
-            sd_bus_message_get_sender(message));
+void caller_clear(Caller *caller) {
+    free(caller->groups);
+    *caller = (Caller){ 0 };
+}
 
-    if (r < 0)
-        return r;
-    r = sd_bus_message_enter_container(reply, 'a', "{sv}");
+int decode_credentials(sd_bus_message *reply, Caller *caller) {
+    bool have_uid = false;
+    int r = sd_bus_message_enter_container(reply, 'a', "{sv}");
+
     while (r >= 0 && (r = sd_bus_message_enter_container(reply, 'e', "sv")) > 0) {
         const char *key;
 
@@ -99,10 +96,10 @@ int decode_caller(sd_bus_message *message, Request *request) {
             uint32_t uid;
 
             r = sd_bus_message_read(reply, "v", "u", &uid);
-            request->uid = uid;
+            caller->uid = uid;
             have_uid = r >= 0;
         } else if (r >= 0 && streq(key, "UnixGroupIDs"))
-            r = read_groups(reply, request);
+            r = read_groups(reply, caller);
         else if (r >= 0)
             r = sd_bus_message_skip(reply, "v");
         if (r >= 0)
@@ -110,11 +107,24 @@ int decode_caller(sd_bus_message *message, Request *request) {
     }
     if (r < 0)
         return r;
-    if (!have_uid || request->uid == (uid_t)-1)
+    if (!have_uid || caller->uid == (uid_t)-1)
         return -EACCES;
-    find_primary_group(request);
-    if (request->gid == (gid_t)-1)
-        return -EACCES;
+    find_primary_group(caller);
+    return caller->gid == (gid_t)-1 ? -EACCES : 0;
+}
+
+int decode_fill(const Caller *caller, Request *request) {
+    struct timespec now;
+
+    free(request->groups);
+    request->groups = malloc(caller->n_groups ? caller->n_groups * sizeof(gid_t) : 1);
+    if (!request->groups)
+        return -ENOMEM;
+    if (caller->n_groups)
+        memcpy(request->groups, caller->groups, caller->n_groups * sizeof(gid_t));
+    request->n_groups = caller->n_groups;
+    request->uid = caller->uid;
+    request->gid = caller->gid;
     clock_gettime(CLOCK_REALTIME, &now);
     request->now = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
     return 0;

@@ -8,9 +8,22 @@
 
 #include <systemd/sd-bus.h>
 
-/* Who sent it: uid and groups from the bus (GetConnectionCredentials), the primary group from the user database.
- * Negative errno when any of it cannot be had; then nothing may be done for the caller. */
-int decode_caller(sd_bus_message *message, Request *request);
+/* Whose connection it is, as the bus vouches for. */
+typedef struct Caller {
+    uid_t uid;
+    gid_t gid;
+    gid_t *groups;
+    size_t n_groups;
+} Caller;
+
+void caller_clear(Caller *caller);
+
+/* From the bus's answer to GetConnectionCredentials, and the primary group from the user database. Negative errno when any
+ * of it cannot be had; then nothing may be done for the caller. */
+int decode_credentials(sd_bus_message *reply, Caller *caller);
+
+/* Who asks, and when, into the request. */
+int decode_fill(const Caller *caller, Request *request);
 
 /* After that: an exec without a program gets the login shell of the one it runs as. */
 int decode_shell(Request *request, Failure *failure);

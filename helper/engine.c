@@ -8,6 +8,9 @@
 
 #include <syslog.h>
 #include <systemd/sd-journal.h>
+#include <time.h>
+
+#define REST_USEC_MAX 20000
 
 /* A request on its way. */
 typedef struct Task {
@@ -25,6 +28,7 @@ typedef struct Task {
     unsigned repaired;
     char **displaced; /* namespaces that a repair made anew */
     int terminal;
+    uint64_t round; /* in which its turn is */
     struct Task *next;
 } Task;
 
@@ -35,8 +39,11 @@ struct Engine {
     const Limits *limits;
     Model *model;
     EngineListener listener;
-    Task *first, *last; /* the first is the one under way */
+    Task *first;        /* the one under way */
+    uint64_t round;     /* of that */
     Task *starting;     /* execs, on their way beside it */
+    sd_event_source *when_idle, *when_due; /* start the next one */
+    uint64_t began;                        /* when the last one did */
     bool running;       /* guards against starting the next one from within a callback of this one */
     unsigned pending;
 };
@@ -66,7 +73,39 @@ unsigned engine_pending(const Engine *engine) {
 
 /* --- one task, step by step. Each step either goes on to the next or ends in finish() or undo(). --- */
 
+static uint64_t now_usec(void) {
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
 static void start_next(Engine *engine);
+
+/* The next change begins when nothing else is to be done, or else after as long as the last one took: questions, answers
+ * and reading go on between changes, however many of these wait. */
+static void schedule_next(Engine *engine) {
+    uint64_t now, rest;
+
+    if (!engine->first)
+        return;
+    now = now_usec();
+    rest = now - engine->began < REST_USEC_MAX ? now - engine->began : REST_USEC_MAX;
+    if (sd_event_source_set_time(engine->when_idle, now) < 0 ||
+            sd_event_source_set_enabled(engine->when_idle, SD_EVENT_ONESHOT) < 0 ||
+            sd_event_source_set_time(engine->when_due, now + rest) < 0 ||
+            sd_event_source_set_enabled(engine->when_due, SD_EVENT_ONESHOT) < 0)
+        start_next(engine);
+}
+
+static int on_turn(sd_event_source *source, uint64_t usec, void *data) {
+    Engine *engine = data;
+
+    (void)sd_event_source_set_enabled(engine->when_idle, SD_EVENT_OFF);
+    (void)sd_event_source_set_enabled(engine->when_due, SD_EVENT_OFF);
+    start_next(engine);
+    return 0;
+}
 
 /* The task is gone after this. */
 static void answer(Task *task) {
@@ -89,8 +128,6 @@ static void leave(Task *task) {
     Engine *engine = task->engine;
 
     engine->first = task->next;
-    if (!engine->first)
-        engine->last = NULL;
     engine->running = false;
 }
 
@@ -100,7 +137,7 @@ static void finish(Task *task) {
 
     leave(task);
     answer(task);
-    start_next(engine);
+    schedule_next(engine);
 }
 
 /* The kernel refused something on the way back too: say so, since `vpcctl` can only report the first cause. */
@@ -182,7 +219,7 @@ static void persist_and_commit(Task *task) {
     answer(task);
     if (engine->listener.after_commit)
         engine->listener.after_commit(engine->listener.data);
-    start_next(engine);
+    schedule_next(engine);
 }
 
 static void workload_started(void *data, ErrorCode code, const char *message) {
@@ -330,7 +367,7 @@ static void start_exec(Task *task) {
         task->next = engine->starting;
         engine->starting = task;
     }
-    start_next(engine);
+    schedule_next(engine);
 }
 
 static void restarted(void *data, ErrorCode code, const char *message) {
@@ -469,6 +506,8 @@ static void start_next(Engine *engine) {
     if (!task || engine->running)
         return;
     engine->running = true;
+    engine->round = task->round;
+    engine->began = now_usec();
     if (task->allowed(task->data, task->request, &task->failure) < 0) {
         finish(task);
         return;
@@ -498,6 +537,24 @@ static void start_next(Engine *engine) {
     apply(task);
 }
 
+/* Each user's in the order of their coming, and in each round one of every user: who asks for much keeps nobody else
+ * waiting for all of it. */
+static void put_in_queue(Engine *engine, Task *task) {
+    Task **link = &engine->first;
+
+    task->round = engine->round;
+    for (const Task *other = engine->first; other; other = other->next)
+        if (other->request->uid == task->request->uid && other->round > task->round)
+            task->round = other->round;
+    task->round++;
+    if (*link && engine->running)
+        link = &(*link)->next;
+    while (*link && (*link)->round <= task->round)
+        link = &(*link)->next;
+    task->next = *link;
+    *link = task;
+}
+
 int engine_submit(
         Engine *engine, const Op *op, Request *request, EngineAllowed allowed, EngineDone done, void *data) {
     Task *task = calloc(1, sizeof(Task));
@@ -506,11 +563,7 @@ int engine_submit(
         return -ENOMEM;
     *task = (Task){ .engine = engine, .op = op, .request = request, .allowed = allowed, .done = done, .data = data,
         .terminal = -1 };
-    if (engine->last)
-        engine->last->next = task;
-    else
-        engine->first = task;
-    engine->last = task;
+    put_in_queue(engine, task);
     engine->pending++;
     start_next(engine);
     return 0;
@@ -586,7 +639,8 @@ static int rebuild(Engine *engine) {
     return store_set_booted(engine->store);
 }
 
-int engine_new(Kernel *kernel, Units *units, Store *store, const Limits *limits, Engine **ret) {
+int engine_new(
+        sd_event *event, Kernel *kernel, Units *units, Store *store, const Limits *limits, Engine **ret) {
     _cleanup_(engine_free_pointer) Engine *engine = calloc(1, sizeof(Engine));
     _cleanup_free_ char *warnings = NULL;
     int r;
@@ -597,7 +651,13 @@ int engine_new(Kernel *kernel, Units *units, Store *store, const Limits *limits,
     engine->units = units;
     engine->store = store;
     engine->limits = limits;
-    r = store_load(store, &engine->model, &warnings);
+    r = sd_event_add_time(event, &engine->when_idle, CLOCK_MONOTONIC, 0, 1, on_turn, engine);
+    if (r >= 0)
+        r = sd_event_source_set_priority(engine->when_idle, SD_EVENT_PRIORITY_IDLE);
+    if (r >= 0)
+        r = sd_event_add_time(event, &engine->when_due, CLOCK_MONOTONIC, 0, 1, on_turn, engine);
+    if (r >= 0)
+        r = store_load(store, &engine->model, &warnings);
     if (r < 0)
         return r;
     if (warnings)
@@ -614,6 +674,8 @@ int engine_new(Kernel *kernel, Units *units, Store *store, const Limits *limits,
 Engine *engine_free(Engine *engine) {
     if (!engine)
         return NULL;
+    sd_event_source_disable_unref(engine->when_idle);
+    sd_event_source_disable_unref(engine->when_due);
     while (engine->first) {
         Task *task = engine->first;
 

@@ -4,7 +4,7 @@
  *
  *   change a copy -> validate -> plan -> stop units -> apply -> start units -> persist -> commit -> tell
  *
- * One change at a time, in the order of arrival. Whatever fails, the plan of the way back is applied and the model stays
+ * One change at a time, those of one user in the order of their arrival, and the users in turn. Whatever fails, the plan of the way back is applied and the model stays
  * as it was. The same way back serves a start after a kill: the journal says what was under way. */
 
 #include "kernel/kernel.h"
@@ -16,7 +16,8 @@ typedef struct Engine Engine;
 
 /* Loads the state and brings the kernel in line: finishes or undoes what a killed vpcd left, and after a boot rebuilds
  * everything. The parts are borrowed. */
-int engine_new(Kernel *kernel, Units *units, Store *store, const Limits *limits, Engine **ret);
+int engine_new(
+        sd_event *event, Kernel *kernel, Units *units, Store *store, const Limits *limits, Engine **ret);
 Engine *engine_free(Engine *engine);
 DEFINE_CLEANUP(Engine *, engine_free)
 

@@ -18,6 +18,8 @@
 #define STATE_DIRECTORY "/var/lib/vpcctl"
 #define RUNTIME_DIRECTORY "/run/vpcctl"
 #define IDLE_SECONDS_DEFAULT 30
+#define LEAVING_USEC 100000        /* what the bus had delivered is answered meanwhile */
+#define TERMINATING_USEC 20000000U /* a change under way is finished in this time, or never */
 
 typedef struct Daemon {
     Limits limits;
@@ -32,6 +34,8 @@ typedef struct Daemon {
     Bus *bus;
     uint64_t idle_usec; /* 0: never leave */
     sd_event_source *idle;
+    bool leaving;         /* the name is given up */
+    uint64_t terminating; /* when it was asked to end, or 0 */
 } Daemon;
 
 static void daemon_clear(Daemon *daemon) {
@@ -52,40 +56,51 @@ static bool is_idle(const Daemon *daemon) {
 }
 
 static int rearm(Daemon *daemon) {
-    return sd_event_source_set_time_relative(daemon->idle, daemon->idle_usec) < 0 ||
+    if (daemon->idle_usec == 0 && !daemon->leaving)
+        return sd_event_source_set_enabled(daemon->idle, SD_EVENT_OFF);
+    return sd_event_source_set_time_relative(daemon->idle, daemon->leaving ? LEAVING_USEC : daemon->idle_usec) < 0 ||
                     sd_event_source_set_enabled(daemon->idle, SD_EVENT_ONESHOT) < 0
             ? -EIO
             : 0;
 }
 
-/* Gives up the name first: what the bus still delivers to us is answered below, what comes later starts a new vpcd. */
+/* Gives up the name: what the bus still delivers to us is answered, what comes later starts a new vpcd. */
+static int leave(Daemon *daemon) {
+    if (!daemon->leaving) {
+        daemon->leaving = true;
+        (void)sd_notify(false, "STOPPING=1");
+        (void)sd_bus_release_name(daemon->connection, VPCD_BUS_NAME);
+    }
+    return rearm(daemon);
+}
+
 static int on_idle(sd_event_source *source, uint64_t usec, void *data) {
     Daemon *daemon = data;
+    uint64_t now = 0;
 
+    (void)sd_event_now(daemon->event, CLOCK_MONOTONIC, &now);
+    if (daemon->terminating && (engine_pending(daemon->engine) == 0 || now - daemon->terminating > TERMINATING_USEC))
+        return sd_event_exit(daemon->event, 0);
     if (!is_idle(daemon))
         return rearm(daemon);
-    (void)sd_notify(false, "STOPPING=1");
-    (void)sd_bus_release_name(daemon->connection, VPCD_BUS_NAME);
-    return sd_event_exit(daemon->event, 0);
+    return daemon->leaving ? sd_event_exit(daemon->event, 0) : leave(daemon);
+}
+
+/* A person who thinks is not waited for; a change is. */
+static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *info, void *data) {
+    Daemon *daemon = data;
+
+    if (!daemon->terminating)
+        (void)sd_event_now(daemon->event, CLOCK_MONOTONIC, &daemon->terminating);
+    return leave(daemon);
 }
 
 static int on_message(sd_bus_message *message, void *data, sd_bus_error *error) {
     Daemon *daemon = data;
 
-    (void)rearm(daemon);
+    if (sd_bus_message_is_method_call(message, NULL, NULL) > 0)
+        (void)rearm(daemon);
     return 0;
-}
-
-/* Answers what had been delivered before the name was gone. */
-static void drain(Daemon *daemon) {
-    for (int i = 0; i < 1000; i++) {
-        int r = sd_bus_process(daemon->connection, NULL);
-
-        if (r < 0 || (r == 0 && is_idle(daemon)))
-            return;
-        if (r == 0)
-            (void)sd_bus_wait(daemon->connection, 100000);
-    }
 }
 
 static int start(Daemon *daemon, const char **ret_what) {
@@ -107,8 +122,8 @@ static int start(Daemon *daemon, const char **ret_what) {
     } while (0)
 
     STEP("event loop", sd_event_default(&daemon->event));
-    STEP("signals", sd_event_add_signal(daemon->event, NULL, SIGTERM, NULL, NULL));
-    STEP("signals", sd_event_add_signal(daemon->event, NULL, SIGINT, NULL, NULL));
+    STEP("signals", sd_event_add_signal(daemon->event, NULL, SIGTERM, on_terminate, daemon));
+    STEP("signals", sd_event_add_signal(daemon->event, NULL, SIGINT, on_terminate, daemon));
     STEP("system bus", sd_bus_open_system(&daemon->connection));
     /* Without the bus nobody reaches us, yet the service manager would take us for running. */
     STEP("system bus", sd_bus_set_exit_on_disconnect(daemon->connection, true));
@@ -117,14 +132,13 @@ static int start(Daemon *daemon, const char **ret_what) {
     STEP("state directory", store_open(STATE_DIRECTORY, RUNTIME_DIRECTORY, &daemon->store));
     STEP("audit log", audit_open(STATE_DIRECTORY, &daemon->audit));
     STEP("units", units_new(daemon->connection, daemon->event, &daemon->limits, &daemon->units));
-    STEP("state", engine_new(daemon->kernel, daemon->units, daemon->store, &daemon->limits, &daemon->engine));
+    STEP("state", engine_new(daemon->event, daemon->kernel, daemon->units, daemon->store, &daemon->limits, &daemon->engine));
     STEP("authorization", authz_new(daemon->connection, &daemon->limits, &daemon->authz));
     STEP("bus objects", bus_new(daemon->connection, daemon->engine, daemon->authz, daemon->audit, &daemon->limits, &daemon->bus));
-    if (daemon->idle_usec > 0) {
-        STEP("idle timer", sd_event_add_time_relative(daemon->event, &daemon->idle, CLOCK_MONOTONIC, daemon->idle_usec, 0,
-                                   on_idle, daemon));
-        STEP("idle timer", sd_bus_add_filter(daemon->connection, NULL, on_message, daemon));
-    }
+    STEP("idle timer", sd_event_add_time_relative(daemon->event, &daemon->idle, CLOCK_MONOTONIC, daemon->idle_usec, 0,
+                               on_idle, daemon));
+    STEP("idle timer", rearm(daemon));
+    STEP("idle timer", sd_bus_add_filter(daemon->connection, NULL, on_message, daemon));
     STEP("bus name", sd_bus_request_name(daemon->connection, VPCD_BUS_NAME, 0));
 #undef STEP
     (void)sd_notify(false, "READY=1");
@@ -168,6 +182,5 @@ int main(int argc, char **argv) {
         return EXIT_FAILURE;
     }
     r = sd_event_loop(daemon.event);
-    drain(&daemon);
     return r != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -4,7 +4,7 @@
  * The file /etc/vpcctl/vpcd.json can set other numbers (config.c); docs/security.md and vpcctl(1) list them. */
 
 typedef struct Limits {
-    unsigned calls_per_user;     /* changes that wait for authorization or for their turn */
+    unsigned calls_per_user;     /* that have not been answered */
     unsigned prompts_per_user;   /* of those, ones that ask for a password */
     unsigned vpcs_per_user;
     unsigned subnets_per_vpc;

@@ -34,6 +34,10 @@ static const char *const action_names[] = {
 #define QUESTIONS_PER_USER 8
 #define PROMPTS_MAX 64
 
+/* A caller often takes its own agent with it, which ends the prompt. polkit 122 with GLib 2.74 can lock itself up when that
+ * and our taking it back come at the same moment. */
+#define CANCEL_DELAY_USEC 200000
+
 _Static_assert(PERMISSION_PURGE == 1 << (ELEMENTSOF(action_names) - 1), "every permission has an action");
 
 typedef struct Check Check;
@@ -46,6 +50,7 @@ typedef struct Question {
     bool prompt;
     uint64_t id; /* by which polkit cancels it */
     sd_bus_slot *slot;
+    sd_event_source *cancel;
     struct Question *next;
 } Question;
 
@@ -103,6 +108,7 @@ static Question *question_free(Question *question) {
     if (question->check)
         question->check->question = NULL;
     sd_bus_slot_unref(question->slot);
+    sd_event_source_disable_unref(question->cancel);
     free(question);
     return NULL;
 }
@@ -125,18 +131,31 @@ static void stop_waiting(Check *check) {
     check->next_waiting = NULL;
 }
 
-/* polkit would keep the prompt on a person's screen though the answer has become worthless. */
-static void check_cancel_question(Check *check) {
+static void question_cancel(Question *question) {
     char id[32];
 
-    stop_waiting(check);
-    if (!check->question)
-        return;
-    snprintf(id, sizeof(id), "vpcd-%" PRIu64, check->question->id);
-    check->question->check = NULL;
-    check->question = NULL;
-    (void) sd_bus_call_method_async(check->authz->bus, NULL, POLKIT_NAME, POLKIT_PATH, POLKIT_AUTHORITY,
+    snprintf(id, sizeof(id), "vpcd-%" PRIu64, question->id);
+    (void) sd_bus_call_method_async(question->authz->bus, NULL, POLKIT_NAME, POLKIT_PATH, POLKIT_AUTHORITY,
             "CancelCheckAuthorization", NULL, NULL, "s", id);
+}
+
+static int on_cancel(sd_event_source *source, uint64_t usec, void *data) {
+    question_cancel(data);
+    return 0;
+}
+
+/* polkit would keep the prompt on a person's screen though the answer has become worthless. */
+static void check_cancel_question(Check *check) {
+    Question *question = check->question;
+
+    stop_waiting(check);
+    if (!question)
+        return;
+    question->check = NULL;
+    check->question = NULL;
+    if (sd_event_add_time_relative(sd_bus_get_event(check->authz->bus), &question->cancel, CLOCK_MONOTONIC,
+                CANCEL_DELAY_USEC, CANCEL_DELAY_USEC / 2, on_cancel, question) < 0)
+        question_cancel(question);
 }
 
 static Check *check_free(Check *check) {

